@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// A flow's entry: two lines that belong to the lane's first worker, then
+// opaque bytes (the tail) whose meaning and size the chain gives.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "flowtable/flow_key.h"
+
+namespace sluice {
+
+// How a connection stands. Non-TCP flows use New (one side seen), Replied and,
+// for ICMP and others, nothing else.
+enum class FlowState : uint8_t {
+  New,          // non-TCP: only the originator spoke
+  Replied,      // non-TCP: both spoke
+  SynSent,      // TCP: SYN
+  SynReceived,  // TCP: SYN and SYN+ACK
+  Established,  // TCP: handshake done, or picked up mid-stream and both sides seen
+  PickedUp,     // TCP: first seen mid-stream, only one side so far
+  FinWait,      // TCP: one FIN acknowledged or not
+  Closing,      // TCP: FINs both ways, last ACK missing
+  TimeWait,     // TCP: closed by both
+  Reset,        // TCP: a RST inside the window
+};
+inline constexpr size_t kFlowStates = 10;
+
+// Which flow goes first when room is needed, least valuable first.
+enum class FlowClass : uint8_t { Provisional, HalfOpen, Established };
+inline constexpr size_t kFlowClasses = 3;
+
+enum class EndReason : uint8_t { None, Timeout, Closed, Reset, Evicted, Replaced, Shutdown };
+
+// RFC 9293 section 3.3.1 in the form that a middlebox can keep: per sender the
+// highest sequence number sent, the highest that its peer allowed, and the
+// largest window that it announced itself (G. van Rooij, "Real Stateful TCP
+// Packet Filtering in IP Filter").
+struct TcpSide {
+  uint32_t end;         // highest sequence number + length sent
+  uint32_t max_end;     // highest sequence number that the peer's window admits
+  uint32_t max_window;  // largest window announced, scaled, bytes
+};
+
+// Written and read by the lane's first worker only, unless a field says else.
+// Two cache lines; the entry starts on a 64-byte boundary.
+struct Flow {
+  // line 0
+  FlowKey key;
+  uint64_t last_seen_ns;  // Unix epoch
+  uint32_t packets[2];    // by Direction, wraps
+  uint32_t index;         // own position in the table; constant
+  FlowState state;
+  FlowClass value;        // eviction class
+  uint8_t originator_end; // 0 or 1: which end of the key sent the first packet
+  uint8_t flags;          // kFlow*
+  // line 1
+  TcpSide tcp[2];         // by Direction
+  uint64_t bytes[2];      // IP length, by Direction
+  uint64_t first_seen_ns; // Unix epoch; read by every stage, constant once set
+  uint32_t epoch[2];      // binding epochs of originator and responder, as last judged
+  uint8_t window_scale[2];
+  uint8_t tcp_flags[2];   // union of the TCP flags seen, by Direction
+  uint32_t bucket_original : 12;  // binding buckets that the epochs belong to
+  uint32_t bucket_reply : 12;
+  EndReason end_reason : 8;       // set when the flow leaves the index
+
+  // The opaque tail; zeroed when the flow is created.
+  std::byte* tail() noexcept { return reinterpret_cast<std::byte*>(this) + kHeadSize; }
+  const std::byte* tail() const noexcept {
+    return reinterpret_cast<const std::byte*>(this) + kHeadSize;
+  }
+
+  const FlowAddress& address(Direction of) const noexcept {
+    return key.addr[originator_end ^ static_cast<uint8_t>(of)];
+  }
+  uint16_t port_be(Direction of) const noexcept {
+    return key.port[originator_end ^ static_cast<uint8_t>(of)];
+  }
+
+  static constexpr size_t kHeadSize = 128;
+};
+static_assert(sizeof(Flow) == Flow::kHeadSize);
+
+enum : uint8_t {
+  kFlowPickedUp = 1 << 0,       // no handshake seen
+  kFlowWindowScaling = 1 << 1,  // both SYNs carried the option
+  kFlowEnded = 1 << 2,          // out of the index, its end-of-flow event under way
+  kFlowLiberalOriginal = 1 << 3,  // window of that side not yet known: its checks are lenient
+  kFlowLiberalReply = 1 << 4,
+};
+
+}  // namespace sluice

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// One lane's flows: index, entries, ageing, eviction. Used by the lane's first
+// worker alone; knows nothing of packets or stages.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "flowtable/flow.h"
+
+namespace sluice {
+
+struct FlowTimeouts {
+  // Nanoseconds of silence after which a flow in that state ends, by FlowState;
+  // `icmp_ns` and `other_ns` replace New and Replied for ICMP and for protocols
+  // other than TCP, UDP and ICMP.
+  std::array<uint64_t, kFlowStates> by_state_ns;
+  uint64_t icmp_ns;
+  uint64_t other_ns;
+
+  static FlowTimeouts defaults();
+};
+
+struct FlowTableOptions {
+  uint32_t capacity = 1 << 20;  // flows that may live at once; 64 .. 2^28
+  size_t tail_size = 128;       // bytes behind the 128-byte head; rounded up to 64
+  FlowTimeouts timeouts = FlowTimeouts::defaults();
+  bool huge_pages = true;       // tried first; plain memory where there are none
+  int socket_id = -1;           // NUMA node, -1: any
+  uint64_t seed = 0;            // key of the index's hash; random in production, fixed in replay
+};
+
+struct FlowTableCounters {
+  uint64_t created;
+  uint64_t ended_timeout;
+  uint64_t ended_closed;
+  uint64_t ended_reset;
+  uint64_t ended_replaced;   // a SYN on a closed connection
+  uint64_t ended_shutdown;
+  uint64_t evicted_provisional;
+  uint64_t evicted_half_open;
+  uint64_t evicted_established;
+  uint64_t create_failed;    // no free entry: every spare one still waits for its end-of-flow event
+  uint64_t index_displaced;  // insertions that had to move other entries
+};
+
+// Theory of operation: see flowtable/README.md.
+class FlowTable {
+ public:
+  static constexpr unsigned kMaxBurst = 64;
+
+  // Throws std::bad_alloc where memory is missing, std::invalid_argument for
+  // options out of range. Control thread.
+  explicit FlowTable(const FlowTableOptions& options);
+  ~FlowTable();
+  FlowTable(const FlowTable&) = delete;
+  FlowTable& operator=(const FlowTable&) = delete;
+
+  // ---- first worker only, none of these allocates ----
+
+  // Looks `n` <= kMaxBurst normalised keys up as a whole, memory prefetched;
+  // `out[i]` is null on a miss, `hashes[i]` is filled for create(). A flow
+  // whose time-out has passed at `now_ns` is ended (EndReason::Timeout) and
+  // reported as a miss, however late the sweep is.
+  void lookup_bulk(const FlowKey* keys, unsigned n, uint64_t now_ns, uint64_t* hashes,
+                   Flow** out) noexcept;
+
+  Flow* lookup(const FlowKey& key, uint64_t now_ns) noexcept;  // one, for the slow paths
+
+  // Inserts a key that is not in the table. `originator_end` is the key's end
+  // that sent the packet. The entry's head is initialised (class Provisional,
+  // state New), its tail zeroed. Evicts ahead of need, so null is returned
+  // (and counted) only while every spare entry waits to be released.
+  Flow* create(const FlowKey& key, uint64_t hash, uint8_t originator_end,
+               uint64_t now_ns) noexcept;
+
+  // Takes the flow out of the index at once and queues it for take_ended().
+  void end(Flow& flow, EndReason reason) noexcept;
+
+  // Flows that ended since the last call (by whatever way), at most
+  // out.size(), in the order in which they ended. The caller sends their
+  // end-of-flow events; each must come back to release().
+  unsigned take_ended(std::span<Flow*> out) noexcept;
+
+  // The end-of-flow event has come back: the entry may be used again.
+  void release(Flow& flow) noexcept;
+
+  // Moves the flow to another eviction class.
+  void promote(Flow& flow, FlowClass value) noexcept;
+
+  // Ends flows whose time-out has passed; looks at no more than `budget`
+  // entries, going on next time where it stopped.
+  void age(uint64_t now_ns, unsigned budget) noexcept;
+
+  // Ends every flow, oldest first_seen_ns first. Not bounded: shutdown only.
+  void end_all() noexcept;
+
+  // Silence after which the flow ends, in its present state.
+  uint64_t timeout_ns(const Flow& flow) const noexcept;
+
+  // ---- any thread; a snapshot while the worker writes ----
+
+  uint32_t size() const noexcept;      // flows in the index
+  uint32_t pending() const noexcept;   // ended, not yet released
+  uint32_t capacity() const noexcept;  // flows that may live at once
+  size_t entry_size() const noexcept;  // bytes
+  size_t memory_bytes() const noexcept;  // index, entries, spare, links
+  bool uses_huge_pages() const noexcept;
+  const FlowTableCounters& counters() const noexcept;
+
+  // Entry by position, 0 .. entries()-1, for walks by the owner (show flows);
+  // null where the entry is free or ended.
+  Flow* at(uint32_t index) noexcept;
+  uint32_t entries() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sluice
