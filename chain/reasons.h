@@ -38,7 +38,7 @@ enum class CoreReason : Reason {
   FlowTcpOutOfWindow,
   FlowTcpBadFlags,
   FlowIcmpErrorUnknown,
-  RingFull,
+  WorkerRingFull,
   LaneRingFull,
   NoEgress,
   TxFull,
