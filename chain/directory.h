@@ -18,6 +18,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "chain/binding_epochs.h"
 #include "chain/flow_context.h"
 
 namespace sluice {
@@ -52,6 +53,9 @@ class Directory {
 
   ApplicationNames applications;  // compiler thread only
 
+  // Read by workers, raised by whoever changes a binding.
+  BindingEpochs epochs;
+
   // ---- any thread but a worker ----
   std::string name(NameId id) const;  // "" for 0; without the kind
   IdentityKind kind(NameId id) const;
@@ -65,6 +69,9 @@ class Directory {
     std::string name;
     IdentityKind kind;
   };
+  // With the mutex held.
+  NameId intern_keyed(std::string key, std::string_view name, IdentityKind kind);
+
   mutable std::mutex mutex_;
   std::deque<Entry> names_;
   std::unordered_map<std::string, NameId> by_name_;  // kind-prefixed
