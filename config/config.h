@@ -27,17 +27,20 @@ struct PortConfig {
   std::string device;  // PCI address "0000:01:10.0" or vdev "net_af_packet0,iface=eth1"
   bool is_pci = false;
   // Either a wire (peer) or routed (addresses); never both, never neither.
-  std::string peer;    // name of the other end; must name this port back
+  std::string peer;  // name of the other end; must name this port back
   int peer_index = -1;
   std::vector<InterfaceAddress> addresses;
   std::optional<MacAddress> mac;  // set on the device; else the device's own
   std::string chain;              // name; default: the first chain
   std::optional<uint16_t> zone;   // routed: the routing domain (default 0); wire: overrides
-  bool zone_per_vlan = true;      // wire: a zone for each VLAN id
-  uint16_t mtu = 1500;            // 68..9600
+  bool zone_per_vlan = true;      // wire: a zone for each VLAN id; false if `zone` is given
+  // Worked out, equal at both ends of a wire: the zone of untagged frames. With
+  // zone_per_vlan a frame of VLAN v is in zone first_zone + v.
+  uint16_t first_zone = 0;
+  uint16_t mtu = 1500;  // 68..9600
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
-  bool promiscuous = true;        // wires need it
+  bool promiscuous = true;  // wires need it
   VerifyChecksum verify_checksum = VerifyChecksum::Auto;
 };
 
@@ -50,7 +53,7 @@ struct WorkerConfig {
 // [[lane]]: `lcore = 2` (run to completion: the whole line) or
 // `workers = [{ lcore = 2, stages = [...] }, ...]`.
 struct LaneConfig {
-  std::vector<WorkerConfig> workers;
+  std::vector<WorkerConfig> workers;  // together exactly the line
 };
 
 // [[chain]]
@@ -68,7 +71,7 @@ struct FlowTableConfig {
   FragmentMode fragments = FragmentMode::Reassemble;
   // Virtual reassembly, bounds a lane.
   unsigned fragment_datagrams = 1024;
-  unsigned fragment_max = 8;           // fragments a datagram
+  unsigned fragment_max = 8;  // fragments a datagram
   unsigned fragment_timeout_ms = 2000;
   // Seconds of silence; keys in [flowtable.timeouts].
   struct Timeouts {
@@ -81,9 +84,9 @@ struct FlowTableConfig {
 
 // [log] and [log.eve]
 struct LogConfig {
-  std::string level = "info";  // trace debug info warning error critical off
-  std::string file;            // empty: standard error
-  std::string eve_file;        // empty: no EVE log
+  std::string level = "info";          // trace debug info warning error critical off
+  std::string file;                    // empty: standard error
+  std::string eve_file;                // empty: no EVE log
   std::vector<std::string> eve_types;  // empty: all
   unsigned stats_interval_s = 30;      // 0: no stats events
 };
@@ -92,9 +95,9 @@ struct Config {
   std::vector<std::string> line;  // `line = [...]`; default: the registry's order
   RssMode rss = RssMode::Device;  // `rss = "device" | "software"`
   bool rss_ports = false;
-  unsigned burst = 32;            // packets a poll, 1..64
+  unsigned burst = 32;              // packets a poll, 1..64
   std::string instance = "sluice";  // names the control socket and the EAL file prefix
-  unsigned memory_mb = 0;         // 0: worked out
+  unsigned memory_mb = 0;           // 0: worked out
   std::vector<PortConfig> ports;
   std::vector<LaneConfig> lanes;
   std::vector<ChainConfig> chains;

@@ -25,9 +25,12 @@ struct ConfigError {
   std::string allowed;  // "1 to 65535", "one of: ...", may carry a "did you mean"
 };
 
+// The block of one error, as in ConfigErrors::to_string().
+std::string format(const ConfigError& error);
+
 class ConfigErrors {
  public:
-  void add(ConfigError error);
+  void add(ConfigError error);  // an error that is already there is left out
   bool empty() const noexcept { return errors_.empty(); }
   const std::vector<ConfigError>& all() const noexcept { return errors_; }  // by position
 
@@ -40,6 +43,13 @@ class ConfigErrors {
  private:
   std::vector<ConfigError> errors_;
 };
+
+// `text` in double quotes, fit for a terminal: control characters escaped, cut
+// off if long.
+std::string quoted(std::string_view text);
+
+// For ConfigError::allowed: "one of: a, b, c; did you mean \"b\"?".
+std::string one_of(const std::vector<std::string>& names, std::string_view found);
 
 // The nearest of `candidates` by edit distance, or "" if none is near.
 std::string_view nearest(std::string_view word, const std::vector<std::string>& candidates);

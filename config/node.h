@@ -42,16 +42,24 @@ struct ConfigNode {
 std::string describe(const ConfigNode& node);
 
 // A text that nodes come from: the file, or one override.
-struct ConfigSource {
-  std::string name;
-  std::string text;
+class ConfigSource {
+ public:
+  ConfigSource(std::string name, std::string text, bool is_file);
 
+  const std::string& name() const noexcept { return name_; }
+  const std::string& text() const noexcept { return text_; }
+  bool is_file() const noexcept { return is_file_; }
   std::string line(uint32_t number) const;  // from 1; without its end
+
+ private:
+  std::string name_;
+  std::string text_;
+  bool is_file_;
+  std::vector<size_t> line_starts_;
 };
 
 using ConfigSources = std::vector<ConfigSource>;
 
-// `number_lines` false: the source is one line that is no file's.
 ConfigPosition position_of(const ConfigSources& sources, ConfigPlace place);
 
 }  // namespace sluice

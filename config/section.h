@@ -31,6 +31,9 @@ class ConfigSection {
   // All getters mark `key` as known. Control or compiler thread.
   bool has(std::string_view key) const;
   bool present() const noexcept;  // the table itself stands in the file
+  // An error has been recorded at `key` or inside it: no need to judge what the
+  // getter gave instead.
+  bool failed(std::string_view key) const;
 
   std::string string(std::string_view key, std::string_view fallback);
   std::optional<std::string> string(std::string_view key);
@@ -101,7 +104,8 @@ class ConfigDocument {
   ~ConfigDocument();
 
   // `--set stage.dpi.signatures=["a.rules"]`: the value in TOML syntax, a bare
-  // word taken as a string. Indices address arrays: `port[0].mtu=9000`.
+  // word taken as a string. Indices address arrays: `port[0].mtu=9000`; the
+  // index behind the last appends. Ends the life of all sections.
   void set(std::string_view assignment, ConfigErrors& errors);
 
   ConfigSection root(ConfigErrors& errors);

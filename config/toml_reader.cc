@@ -150,9 +150,8 @@ class Converter {
 
 }  // namespace
 
-std::optional<ConfigNode> read_toml(const ConfigSources& sources, uint32_t source,
-                                    ConfigErrors& errors) {
-  const std::string& text = sources[source].text;
+std::optional<ConfigNode> read_toml(std::string_view text, const ConfigSources& sources,
+                                    uint32_t source, ConfigErrors& errors) {
   const auto fail = [&](ConfigPlace place, std::string found, std::string allowed) {
     errors.add({position_of(sources, place), "", std::move(found), std::move(allowed)});
     return std::nullopt;
@@ -178,11 +177,11 @@ std::optional<ConfigNode> read_toml(const ConfigSources& sources, uint32_t sourc
   std::string_view part = text;
   if (result == TomlScan::Result::NotToml) {
     const size_t end = text.find('\n', scan.offset());
-    part = part.substr(0, end == std::string::npos ? end : end + 1);
+    part = part.substr(0, end == std::string_view::npos ? end : end + 1);
   }
   try {
     std::istringstream stream{std::string(part)};
-    const toml::value value = toml::parse(stream, sources[source].name);
+    const toml::value value = toml::parse(stream, sources[source].name());
     if (result != TomlScan::Result::Complete) return fail(stopped, "a syntax error", "TOML syntax");
     return Converter(scan, source).convert(value, "", {source, 0, 0});
   } catch (const toml::syntax_error& e) {

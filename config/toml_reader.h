@@ -5,15 +5,16 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "config/errors.h"
 #include "config/node.h"
 
 namespace sluice {
 
-// Reads the text of sources[source]. On a syntax error (also: too deep, too
-// long, no UTF-8) adds it to `errors` and returns nothing. Never throws.
-std::optional<ConfigNode> read_toml(const ConfigSources& sources, uint32_t source,
-                                    ConfigErrors& errors);
+// Reads `text`, whose places are those of sources[source]. On a syntax error
+// (also: too deep, too long, no UTF-8) adds it to `errors` and returns nothing.
+std::optional<ConfigNode> read_toml(std::string_view text, const ConfigSources& sources,
+                                    uint32_t source, ConfigErrors& errors);
 
 }  // namespace sluice

@@ -162,19 +162,16 @@ bool TomlScan::header() {
     const auto& part = found.parts[i];
     const bool last = i + 1 == found.parts.size();
     path = child(path, part.name);
-    const auto [it, fresh] = marks_.try_emplace(
-        path, TomlMark{part.line, part.column, part.line, part.column, part.name.empty() ? "" : ""});
+    const auto it =
+        marks_.try_emplace(path, TomlMark{part.line, part.column, part.line, part.column, {}})
+            .first;
     if (last && is_array) {
       path = element(path, table_arrays_[path]++);
       marks_[path] = {part.line, part.column, line, column, {}};
     } else if (const auto n = table_arrays_.find(path); n != table_arrays_.end()) {
       path = element(path, n->second - 1);
     } else if (last) {
-      it->second.line = line;
-      it->second.column = column;
-      if (fresh) continue;
-      it->second.key_line = part.line;
-      it->second.key_column = part.column;
+      it->second = {part.line, part.column, line, column, {}};
     }
   }
   table_ = std::move(path);
