@@ -71,6 +71,21 @@ NameId Directory::find_identity(IdentityKind kind, std::string_view name) const 
   return it == by_name_.end() ? 0 : it->second;
 }
 
+std::vector<std::string> Directory::all_groups() const {
+  const std::lock_guard lock(mutex_);
+  return groups_;
+}
+
+std::vector<std::string> Directory::all_identities(IdentityKind kind) const {
+  const std::string prefix = identity_key(kind, "");
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [key, id] : by_name_) {
+    if (key.starts_with(prefix)) names.push_back(names_[id].name);
+  }
+  return names;
+}
+
 bool Directory::intern_group_set(const GroupBits& bits, GroupSetId& id) {
   const std::lock_guard lock(mutex_);
   if (const auto it = by_set_.find(bits); it != by_set_.end()) {

@@ -48,6 +48,9 @@ class Directory {
   // The number of a known group; false if no binding has named it.
   bool find_group(std::string_view name, unsigned& group) const;
   NameId find_identity(IdentityKind kind, std::string_view name) const;  // 0: unknown
+  // All that are known, for suggestions.
+  std::vector<std::string> all_groups() const;
+  std::vector<std::string> all_identities(IdentityKind kind) const;
   // False if all 65,535 sets are in use.
   bool intern_group_set(const GroupBits& bits, GroupSetId& id);
 
