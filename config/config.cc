@@ -185,6 +185,7 @@ Config read_config(ConfigSection root, const ConfigVocabulary& vocabulary) {
   c.rss = root.choice("rss", c.rss, {{"device", RssMode::Device}, {"software", RssMode::Software}});
   c.rss_ports = root.boolean("rss_ports", c.rss_ports);
   c.burst = static_cast<unsigned>(root.integer("burst", c.burst, 1, 64));
+  c.reject_rate = static_cast<uint32_t>(root.integer("reject_rate", c.reject_rate, 0, 1'000'000));
   c.memory_mb = static_cast<unsigned>(root.integer("memory_mb", c.memory_mb, 0, 1 << 20));
   c.flowtable = read_flow_table(root.table("flowtable"));
   c.log = read_log(root.table("log"));

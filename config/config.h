@@ -96,6 +96,7 @@ struct Config {
   RssMode rss = RssMode::Device;  // `rss = "device" | "software"`
   bool rss_ports = false;
   unsigned burst = 32;              // packets a poll, 1..64
+  uint32_t reject_rate = 1000;      // rejects answered a second and lane, 0..1000000
   std::string instance = "sluice";  // names the control socket and the EAL file prefix
   unsigned memory_mb = 0;           // 0: worked out
   std::vector<PortConfig> ports;
