@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#pragma once
+
+#include <cstdint>
+
+namespace sluice {
+
+// What a lane's dpi counts. One writing worker. Help texts stand in dpi.cc.
+struct DpiCounters {
+  uint64_t flows = 0;
+  uint64_t packets = 0;
+  uint64_t bytes = 0;
+  uint64_t classified = 0;
+  uint64_t given_up = 0;
+  uint64_t guessed = 0;
+  uint64_t unknown = 0;
+  uint64_t overload_dropped = 0;
+  uint64_t overload_bypassed = 0;
+  uint64_t arena_exhausted = 0;
+  uint64_t cycles_exceeded = 0;
+  uint64_t restarted = 0;
+  uint64_t hosts_lost = 0;
+  uint64_t http_requests = 0;
+  uint64_t tls_flows = 0;
+  uint64_t quic_flows = 0;
+  uint64_t dns_queries = 0;
+  uint64_t scanned_packets = 0;
+  uint64_t alerts = 0;
+  uint64_t signature_drops = 0;
+};
+
+}  // namespace sluice

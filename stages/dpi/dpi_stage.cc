@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include "stages/dpi/dpi_stage.h"
+
+#include <netinet/in.h>
+#include <rte_cycles.h>
+#include <rte_ip.h>
+
+#include <algorithm>
+
+namespace sluice {
+
+namespace {
+
+// Packets of a decided DNS flow that are read on: resolvers send queries of one
+// name (A, AAAA) from one port, some send many.
+constexpr uintptr_t kDnsPackets = 64;
+
+constexpr unsigned kMaxMatches = 16;  // signatures told of one packet
+
+// Bytes from the IP header on, without Ethernet padding. Segmentation offload
+// leaves a length of 0 on what it will cut up.
+uint16_t ip_length(rte_mbuf* m) {
+  const uint32_t there = m->data_len - m->l2_len;
+  uint32_t said;
+  if (meta(m).flags & kMetaIpv6) {
+    const auto* ip = l3_header<const rte_ipv6_hdr>(m);
+    said = rte_be_to_cpu_16(ip->payload_len) + sizeof(rte_ipv6_hdr);
+    if (ip->payload_len == 0) said = there;
+  } else {
+    const auto* ip = l3_header<const rte_ipv4_hdr>(m);
+    said = rte_be_to_cpu_16(ip->total_length);
+    if (said == 0) said = there;
+  }
+  return static_cast<uint16_t>(std::min({said, there, uint32_t{UINT16_MAX}}));
+}
+
+// 64 bytes hold a name of 47 characters, as nearly all are.
+size_t host_bytes(uint32_t flow_capacity) {
+  return std::clamp<size_t>(size_t{64} * flow_capacity, size_t{1} << 20, size_t{1} << 30);
+}
+
+}  // namespace
+
+DpiStage::DpiStage(const StageResources& resources)
+    : Stage(resources),
+      reporter_(resources.events, resources.lane, host_bytes(resources.flow_capacity),
+                !resources.replay, counters_) {}
+
+void DpiStage::process(Burst& burst, const StagePolicy&, LanePart* lane_part) noexcept {
+  auto& part = static_cast<DpiPart&>(*lane_part);
+  for (rte_mbuf* m : burst) {
+    const PacketMeta& p = meta(m);
+    // An ICMP error carries nothing of the flow that it quotes.
+    if (p.flow == nullptr || (p.flags & kMetaIcmpError) != 0) continue;
+    visit(m, *p.flow, part, burst.generation);
+  }
+}
+
+void DpiStage::visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation) noexcept {
+  Slot& state = slot<Slot>(flow);
+  if (state.watches_dns()) {
+    watch_dns(m, flow);
+  } else if (context(flow).app_progress != AppProgress::Final) {
+    if (!classify(m, flow, part)) return;
+  }
+  const bool signatures = part.scanner && part.scanner->wants(flow);
+  if (signatures && scan(m, flow, *part.scanner, generation)) return;
+  const bool decided = context(flow).app_progress == AppProgress::Final && !state.watches_dns();
+  if (decided && !signatures) settle(flow, generation);
+}
+
+bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
+  Slot& state = slot<Slot>(flow);
+  Inspection* inspection = state.inspection();
+  if (inspection == nullptr) {
+    inspection = present.begin(flow);
+    if (inspection == nullptr) return overloaded(m, flow, present);
+    state.value = reinterpret_cast<uintptr_t>(inspection);
+    ++counters_.flows;
+  }
+  DpiPart& part = *inspection->part;
+  ArenaScope scope(&part.arena);
+  if (!part.arena.has_reserve()) {
+    ++counters_.arena_exhausted;
+    const bool bypass = part.settings.on_overload == OnOverload::Bypass;
+    if (bypass) {
+      ++counters_.overload_bypassed;
+      give_up(flow, *inspection);
+      return true;
+    }
+    // Its memory helps others; its next packet begins anew.
+    abandon(flow, *inspection);
+    return overloaded(m, flow, part);
+  }
+
+  const PacketMeta& p = meta(m);
+  inspection->time_ns = p.time_ns;
+  inspection->ingress = m->port;
+  inspection->direction = direction(p);
+  ++inspection->packets;
+  const uint16_t length = ip_length(m);
+  ++counters_.packets;
+  counters_.bytes += length;
+
+  const uint64_t begin = part.settings.max_cycles != 0 ? rte_rdtsc() : 0;
+  const Classification found =
+      part.engine.inspect(*inspection->ndpi, l3_header<const uint8_t>(m), length, p.time_ns);
+  const bool named = reporter_.observe(m, flow, *inspection, found);
+  const bool too_long =
+      part.settings.max_cycles != 0 && rte_rdtsc() - begin > part.settings.max_cycles;
+  if (too_long) ++counters_.cycles_exceeded;
+
+  const unsigned limit =
+      flow.key.proto == IPPROTO_TCP ? part.settings.packets_tcp : part.settings.packets_udp;
+  const bool enough = inspection->packets > limit || too_long;
+  if (named) raise_revision(flow);
+  if (found.known() && (enough || !part.engine.wants_more(*inspection->ndpi))) {
+    ++counters_.classified;
+    decide(flow, *inspection, found);
+  } else if (enough) {
+    give_up(flow, *inspection);
+  } else {
+    tell(flow, found, found.known() ? AppProgress::Partial : AppProgress::Inspecting);
+  }
+  return true;
+}
+
+bool DpiStage::overloaded(rte_mbuf* m, Flow& flow, const DpiPart& part) noexcept {
+  if (part.settings.on_overload == OnOverload::Drop) {
+    ++counters_.overload_dropped;
+    drop(m, own_reason(static_cast<unsigned>(DpiReason::Overload)));
+    return false;
+  }
+  ++counters_.overload_bypassed;
+  tell(flow, {}, AppProgress::Final);
+  return true;
+}
+
+void DpiStage::watch_dns(rte_mbuf* m, Flow& flow) noexcept {
+  Slot& state = slot<Slot>(flow);
+  if (reporter_.observe_dns(m, flow)) raise_revision(flow);
+  const uintptr_t left = (state.value >> 1) - 1;
+  state.value = left == 0 ? 0 : left << 1 | 1;
+}
+
+bool DpiStage::scan(rte_mbuf* m, Flow& flow, SignatureScanner& scanner,
+                    uint16_t generation) noexcept {
+  ++counters_.scanned_packets;
+  SignatureMatch matches[kMaxMatches];
+  const unsigned n = scanner.scan(m, matches, kMaxMatches);
+  bool dropped = false;
+  for (unsigned i = 0; i < n; ++i) {
+    const SignatureMatch& match = matches[i];
+    ++counters_.alerts;
+    dropped = dropped || match.drop;
+    Event* e =
+        resources_.events != nullptr ? resources_.events->allocate(EventType::Alert) : nullptr;
+    if (e == nullptr) continue;
+    const PacketMeta& p = meta(m);
+    describe_flow(*e, flow);
+    e->lane = resources_.lane;
+    e->time_ns = p.time_ns;
+    e->ingress = m->port;
+    e->direction = direction(p);
+    e->action = match.drop ? Verdict::Drop : Verdict::Pass;
+    if (match.drop) e->reason = own_reason(static_cast<unsigned>(DpiReason::Signature));
+    e->signature_id = match.sid;
+    e->signature_gid = match.gid;
+    e->signature_rev = match.rev;
+    e->signature_msg = match.msg;
+    resources_.events->publish(e);
+  }
+  if (!dropped) return false;
+  ++counters_.signature_drops;
+  const Reason reason = own_reason(static_cast<unsigned>(DpiReason::Signature));
+  drop(m, reason);
+  settle(flow, generation, Verdict::Drop, reason);
+  return true;
+}
+
+void DpiStage::give_up(Flow& flow, Inspection& inspection) noexcept {
+  bool guessed = false;
+  const Classification found =
+      inspection.part->engine.give_up(*inspection.ndpi, inspection.part->settings.guess, guessed);
+  ++counters_.given_up;
+  if (guessed && found.known()) ++counters_.guessed;
+  decide(flow, inspection, found);
+}
+
+void DpiStage::decide(Flow& flow, Inspection& inspection, const Classification& found) noexcept {
+  if (!found.known()) ++counters_.unknown;
+  ++applications_[found.app < kMaxApplications ? found.app : 0];
+  if (reporter_.conclude(flow, inspection, found)) raise_revision(flow);
+  tell(flow, found, AppProgress::Final);
+  abandon(flow, inspection);
+  if (flow.key.proto == IPPROTO_UDP && is_dns(found)) slot<Slot>(flow).value = kDnsPackets << 1 | 1;
+}
+
+void DpiStage::tell(Flow& flow, const Classification& found, AppProgress progress) noexcept {
+  FlowContext& c = context(flow);
+  const bool news = c.app_master != found.master || c.app != found.app ||
+                    c.app_category != found.category || c.app_progress != progress;
+  c.app_master = found.master;
+  c.app = found.app;
+  c.app_category = found.category;
+  c.app_confidence = found.confidence;
+  c.app_risks = found.risks;
+  c.app_progress = progress;
+  if (news) raise_revision(flow);
+}
+
+void DpiStage::abandon(Flow& flow, Inspection& inspection) noexcept {
+  slot<Slot>(flow).value = 0;
+  inspection.part->end(&inspection);
+}
+
+void DpiStage::flow_ended(Flow& flow, Event* record) noexcept {
+  Slot& state = slot<Slot>(flow);
+  if (Inspection* inspection = state.inspection()) {
+    ArenaScope scope(&inspection->part->arena);
+    give_up(flow, *inspection);
+  }
+  state.value = 0;
+  const HostName* host = context(flow).host;
+  if (host == nullptr) return;
+  if (record != nullptr && record->text_len[kTextHost] == 0) {
+    record->set_text(kTextHost, {host->text, host->length});
+  }
+  reporter_.forget_host(flow);
+}
+
+void DpiStage::release_references(LanePart& old, unsigned budget) noexcept {
+  auto& part = static_cast<DpiPart&>(old);
+  for (; budget > 0 && part.first() != nullptr; --budget) {
+    Inspection* inspection = part.first();
+    ++counters_.restarted;
+    abandon(*inspection->flow, *inspection);
+  }
+}
+
+}  // namespace sluice

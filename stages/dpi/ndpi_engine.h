@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// nDPI behind one class: a detection module and what is asked of it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+struct ndpi_flow_struct;
+struct ndpi_detection_module_struct;
+
+namespace sluice {
+
+struct ApplicationNames;
+
+// nDPI's word on a flow, by its protocol numbers. With one name known, master
+// and app are equal; 0: unknown.
+struct Classification {
+  uint16_t master = 0;
+  uint16_t app = 0;
+  uint16_t category = 0;
+  uint8_t confidence = 0;  // ndpi_confidence_t
+  uint64_t risks = 0;
+
+  bool known() const noexcept { return app != 0; }
+  friend bool operator==(const Classification&, const Classification&) = default;
+};
+
+// What nDPI has read from a flow of TLS or QUIC. Views are good until the flow
+// is released.
+struct NdpiHello {
+  std::string_view server_name;
+  std::string_view alpn;
+  std::string_view ja3;
+  uint16_t tls_version = 0;  // of the record or of the server's hello; 0: not known
+};
+
+// One detection module, all protocols, with the settings of ndpiReader. One
+// thread at a time; building and destroying takes some 10 ms and 6 MiB.
+class NdpiEngine {
+ public:
+  NdpiEngine();  // throws std::runtime_error
+  ~NdpiEngine();
+  NdpiEngine(const NdpiEngine&) = delete;
+  NdpiEngine& operator=(const NdpiEngine&) = delete;
+
+  // Bytes of a flow's state, which the caller keeps, zeroed at first.
+  static size_t flow_size() noexcept;
+
+  // Hands over one packet from its IP header on. Call it within an ArenaScope
+  // whose arena has_reserve().
+  Classification inspect(ndpi_flow_struct& flow, const uint8_t* ip, uint16_t length,
+                         uint64_t time_ns) noexcept;
+  // Whether more packets may refine what inspect() said.
+  bool wants_more(ndpi_flow_struct& flow) noexcept;
+  // No more packets will come: the last word, by port and address too if
+  // `guess`. Sets `guessed` if it is a guess.
+  Classification give_up(ndpi_flow_struct& flow, bool guess, bool& guessed) noexcept;
+  // Gives back all that nDPI has allocated for the flow, not the state itself.
+  static void release(ndpi_flow_struct& flow) noexcept;
+
+  static std::string_view host_name(const ndpi_flow_struct& flow) noexcept;
+  // Good only for flows whose classification is of TLS or QUIC.
+  static NdpiHello hello(const ndpi_flow_struct& flow) noexcept;
+
+  // Names by number. The same for every module.
+  void name_applications(ApplicationNames& names) const;
+
+  size_t memory_bytes() const noexcept { return memory_bytes_; }
+
+ private:
+  struct Deleter {
+    void operator()(ndpi_detection_module_struct* module) const noexcept;
+  };
+  std::unique_ptr<ndpi_detection_module_struct, Deleter> module_;
+  size_t memory_bytes_ = 0;
+  uint64_t last_time_ms_ = 0;
+};
+
+// nDPI's numbers that Sluice itself asks about.
+bool is_tls(const Classification&) noexcept;
+bool is_quic(const Classification&) noexcept;
+bool is_dns(const Classification&) noexcept;
+
+}  // namespace sluice
