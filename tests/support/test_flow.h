@@ -12,23 +12,22 @@
 
 #include "chain/flow_context.h"
 #include "chain/packet_meta.h"
+#include "chain/parse.h"
 #include "flowtable/flow.h"
 
 namespace sluice::test {
 
-// Fills l2_len, l3_len, l4_len and PacketMeta (flags, payload length) of a
-// well-formed frame, as the chain's parser does. False where a header does not
-// fit; what has been found by then is filled.
-bool headers_of(rte_mbuf* m, uint64_t time_ns = 1'700'000'000'000'000'000);
+inline constexpr uint64_t kTestTime_ns = 1'700'000'000'000'000'000;
 
-// The packet's key, not normalised: its source is end 0. headers_of() first.
-FlowKey key_of(rte_mbuf* m, uint16_t zone = 0);
+// Fills l2_len, l3_len, l4_len and PacketMeta, as a first worker does before
+// it looks for the flow.
+ParsedPacket headers_of(rte_mbuf* m, uint64_t time_ns = kTestTime_ns, ZoneRule zone = {});
 
-// An entry as the table makes them, behind its 128 bytes a zeroed tail.
+// An entry as the table makes them, with a zeroed tail.
 class TestFlow {
  public:
-  // The flow that `first`, an mbuf after headers_of(), opens.
-  explicit TestFlow(rte_mbuf* first, uint16_t zone = 0);
+  // The flow that `first` opens.
+  explicit TestFlow(rte_mbuf* first, uint64_t time_ns = kTestTime_ns, ZoneRule zone = {});
   TestFlow(const TestFlow&) = delete;
   TestFlow& operator=(const TestFlow&) = delete;
 
@@ -37,8 +36,9 @@ class TestFlow {
   Flow* flow() noexcept { return reinterpret_cast<Flow*>(memory_.data()); }
   FlowContext& context() noexcept { return sluice::context(*flow()); }
 
-  // Makes `m` a packet of the flow: meta.flow, kMetaReply, context().ingress.
-  void adopt(rte_mbuf* m) noexcept;
+  // Makes `m` a packet of the flow: headers, meta.flow, kMetaReply and
+  // context().ingress by m->port.
+  void adopt(rte_mbuf* m, uint64_t time_ns = kTestTime_ns) noexcept;
 
  private:
   static constexpr size_t kTailSize = 2048;
