@@ -53,19 +53,19 @@ struct Flow {
   uint32_t packets[2];    // by Direction, wraps
   uint32_t index;         // own position in the table; constant
   FlowState state;
-  FlowClass value;        // eviction class
-  uint8_t originator_end; // 0 or 1: which end of the key sent the first packet
-  uint8_t flags;          // kFlow*
+  FlowClass value;         // eviction class
+  uint8_t originator_end;  // 0 or 1: which end of the key sent the first packet
+  uint8_t flags;           // kFlow*
   // line 1
-  TcpSide tcp[2];         // by Direction
-  uint64_t bytes[2];      // IP length, by Direction
-  uint64_t first_seen_ns; // Unix epoch; read by every stage, constant once set
-  uint32_t epoch[2];      // binding epochs of originator and responder, as last judged
+  TcpSide tcp[2];          // by Direction
+  uint64_t bytes[2];       // IP length, by Direction
+  uint64_t first_seen_ns;  // Unix epoch; read by every stage, constant once set
+  uint32_t epoch[2];       // binding epochs of originator and responder, as last judged
   uint8_t window_scale[2];
-  uint8_t tcp_flags[2];   // union of the TCP flags seen, by Direction
+  uint8_t tcp_flags[2];           // union of the TCP flags seen, by Direction
   uint32_t bucket_original : 12;  // binding buckets that the epochs belong to
   uint32_t bucket_reply : 12;
-  EndReason end_reason : 8;       // set when the flow leaves the index
+  EndReason end_reason : 8;  // set when the flow leaves the index
 
   // The opaque tail; zeroed when the flow is created.
   std::byte* tail() noexcept { return reinterpret_cast<std::byte*>(this) + kHeadSize; }
@@ -85,11 +85,22 @@ struct Flow {
 static_assert(sizeof(Flow) == Flow::kHeadSize);
 
 enum : uint8_t {
-  kFlowPickedUp = 1 << 0,       // no handshake seen
-  kFlowWindowScaling = 1 << 1,  // both SYNs carried the option
-  kFlowEnded = 1 << 2,          // out of the index, its end-of-flow event under way
+  kFlowPickedUp = 1 << 0,         // no handshake seen
+  kFlowWindowScaling = 1 << 1,    // both SYNs carried the option, or assumed (picked up)
+  kFlowEnded = 1 << 2,            // out of the index, its end-of-flow event under way
   kFlowLiberalOriginal = 1 << 3,  // window of that side not yet known: its checks are lenient
   kFlowLiberalReply = 1 << 4,
+  kFlowFinAckedOriginal = 1 << 5,  // that side's FIN has been acknowledged
+  kFlowFinAckedReply = 1 << 6,
 };
+
+// Counts a packet of `ip_len` bytes; the flow's silence starts anew. A clock
+// that runs backwards (captures) shortens no time-out. First worker only.
+inline void account(Flow& flow, Direction direction, uint32_t ip_len, uint64_t now_ns) noexcept {
+  const auto side = static_cast<size_t>(direction);
+  if (now_ns > flow.last_seen_ns) flow.last_seen_ns = now_ns;
+  ++flow.packets[side];
+  flow.bytes[side] += ip_len;
+}
 
 }  // namespace sluice

@@ -8,10 +8,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 
 #include "flowtable/flow.h"
+#include "flowtable/flow_ageing.h"
+#include "flowtable/flow_hash.h"
+#include "flowtable/flow_index.h"
+#include "flowtable/flow_lists.h"
+#include "flowtable/flow_memory.h"
 
 namespace sluice {
 
@@ -30,9 +34,9 @@ struct FlowTableOptions {
   uint32_t capacity = 1 << 20;  // flows that may live at once; 64 .. 2^28
   size_t tail_size = 128;       // bytes behind the 128-byte head; rounded up to 64
   FlowTimeouts timeouts = FlowTimeouts::defaults();
-  bool huge_pages = true;       // tried first; plain memory where there are none
-  int socket_id = -1;           // NUMA node, -1: any
-  uint64_t seed = 0;            // key of the index's hash; random in production, fixed in replay
+  bool huge_pages = true;  // tried first; plain memory where there are none
+  int socket_id = -1;      // NUMA node, -1: any
+  uint64_t seed = 0;       // key of the index's hash; random in production, fixed in replay
 };
 
 struct FlowTableCounters {
@@ -40,7 +44,7 @@ struct FlowTableCounters {
   uint64_t ended_timeout;
   uint64_t ended_closed;
   uint64_t ended_reset;
-  uint64_t ended_replaced;   // a SYN on a closed connection
+  uint64_t ended_replaced;  // a SYN on a closed connection
   uint64_t ended_shutdown;
   uint64_t evicted_provisional;
   uint64_t evicted_half_open;
@@ -61,23 +65,28 @@ class FlowTable {
   FlowTable(const FlowTable&) = delete;
   FlowTable& operator=(const FlowTable&) = delete;
 
-  // ---- first worker only, none of these allocates ----
+  // ---- first worker only, none of these allocates except end_all() ----
 
   // Looks `n` <= kMaxBurst normalised keys up as a whole, memory prefetched;
   // `out[i]` is null on a miss, `hashes[i]` is filled for create(). A flow
   // whose time-out has passed at `now_ns` is ended (EndReason::Timeout) and
   // reported as a miss, however late the sweep is.
+  // create(), promote() and end() for one packet of the burst may end the flow
+  // found for another one: check kFlowEnded before using an older pointer. Two
+  // packets of one new flow both miss: look the second up again.
   void lookup_bulk(const FlowKey* keys, unsigned n, uint64_t now_ns, uint64_t* hashes,
                    Flow** out) noexcept;
 
   Flow* lookup(const FlowKey& key, uint64_t now_ns) noexcept;  // one, for the slow paths
 
+  // As lookup_bulk() fills it.
+  uint64_t hash(const FlowKey& key) const noexcept { return hash_(key); }
+
   // Inserts a key that is not in the table. `originator_end` is the key's end
   // that sent the packet. The entry's head is initialised (class Provisional,
   // state New), its tail zeroed. Evicts ahead of need, so null is returned
   // (and counted) only while every spare entry waits to be released.
-  Flow* create(const FlowKey& key, uint64_t hash, uint8_t originator_end,
-               uint64_t now_ns) noexcept;
+  Flow* create(const FlowKey& key, uint64_t hash, uint8_t originator_end, uint64_t now_ns) noexcept;
 
   // Takes the flow out of the index at once and queues it for take_ended().
   void end(Flow& flow, EndReason reason) noexcept;
@@ -90,8 +99,15 @@ class FlowTable {
   // The end-of-flow event has come back: the entry may be used again.
   void release(Flow& flow) noexcept;
 
-  // Moves the flow to another eviction class.
+  // Moves the flow to another eviction class. All but 1/64 of the capacity may
+  // be Established; the one beyond costs the oldest Established flow that has
+  // been silent (never `flow`): established flows give way to established
+  // flows, a flood of new ones cannot reach them.
   void promote(Flow& flow, FlowClass value) noexcept;
+
+  // To be called when a state change may have shortened the flow's time-out,
+  // so that the sweep does not come late; cheap, harmless otherwise.
+  void touch_deadline(Flow& flow) noexcept;
 
   // Ends flows whose time-out has passed; looks at no more than `budget`
   // entries, going on next time where it stopped.
@@ -105,10 +121,10 @@ class FlowTable {
 
   // ---- any thread; a snapshot while the worker writes ----
 
-  uint32_t size() const noexcept;      // flows in the index
-  uint32_t pending() const noexcept;   // ended, not yet released
-  uint32_t capacity() const noexcept;  // flows that may live at once
-  size_t entry_size() const noexcept;  // bytes
+  uint32_t size() const noexcept;        // flows in the index
+  uint32_t pending() const noexcept;     // ended, not yet released
+  uint32_t capacity() const noexcept;    // flows that may live at once
+  size_t entry_size() const noexcept;    // bytes
   size_t memory_bytes() const noexcept;  // index, entries, spare, links
   bool uses_huge_pages() const noexcept;
   const FlowTableCounters& counters() const noexcept;
@@ -119,8 +135,51 @@ class FlowTable {
   uint32_t entries() const noexcept;
 
  private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
+  static constexpr uint8_t kTimeoutKinds = 3;  // TCP and UDP, ICMP, others
+
+  Flow& entry(uint32_t index) const noexcept {
+    return *reinterpret_cast<Flow*>(entries_ + index * entry_size_);
+  }
+  void prefetch_entry(uint32_t index) const noexcept;
+  bool expired(const Flow& flow, uint64_t now_ns) const noexcept {
+    return static_cast<int64_t>(now_ns - flow.last_seen_ns) >=
+           static_cast<int64_t>(timeout_ns(flow));
+  }
+  Flow* find(const FlowKey& key, uint64_t hash) noexcept;
+  uint32_t take_entry() noexcept;
+  bool insert(uint32_t index, uint64_t hash) noexcept;
+  void enlist(Flow& flow) noexcept;
+  void evict(Flow& flow) noexcept;
+  void evict_newcomer() noexcept;
+  void evict_established() noexcept;
+  void evict_rival(uint64_t hash) noexcept;
+  void finish(Flow& flow, EndReason reason) noexcept;
+  void count(const Flow& flow) noexcept;
+
+  // What look-ups read.
+  FlowHash hash_;
+  FlowIndex index_;
+  std::byte* entries_;
+  size_t entry_size_;
+  uint64_t now_ns_ = 0;  // latest time given
+  std::array<std::array<uint64_t, kFlowStates>, kTimeoutKinds> timeouts_ns_;
+  std::array<uint8_t, 256> kind_of_proto_;
+
+  // What starts, ends and moves of flows write.
+  uint32_t capacity_;
+  uint32_t entry_count_;
+  uint32_t established_max_;
+  FlowMemory entry_memory_;
+  FlowMemory side_memory_;
+  FlowLink* links_;
+  FlowAgeing ageing_;
+  std::array<FlowList, kFlowClasses> by_class_;
+  FlowList ended_;            // waits for take_ended()
+  uint32_t free_ = kNoEntry;  // last released first: its lines are still cached
+  uint32_t fresh_ = 0;        // entries from here on were never used
+  uint32_t live_ = 0;
+  uint32_t pending_ = 0;
+  FlowTableCounters counters_{};
 };
 
 }  // namespace sluice
