@@ -67,11 +67,13 @@ class Appliance {
   // its own thread; an EAL or registered thread.
   const std::vector<Worker*>& workers() const;
 
-  // Workers stop receiving, empty their rings, and wait (testpmd's stop).
+  // Workers stop receiving, empty their rings, and wait (testpmd's stop). paused()
+  // and idle() compare with their last call: ask again until true.
   void pause();
   void resume();
   bool paused() const;                // requested, and every worker has come to rest
-  // Ends all flows (their events are written), then every run() returns.
+  // Ends all flows (their events are written), then every run() returns. Only
+  // when paused() or idle(), so that no lane passes packets to one that has left.
   void request_shutdown();
   // Replay: all inputs exhausted and nothing under way.
   bool idle() const;

@@ -73,6 +73,7 @@ struct Event {
   void set_text(EventText field, std::string_view value) noexcept;
   std::string_view get_text(EventText field) const noexcept;
 
+  Flow* flow;                // Flow: the ended flow, while the record travels down the lane
   struct EventQueue* owner;  // where the record returns to
 };
 

@@ -7,13 +7,10 @@
 
 #include <array>
 #include <cstdint>
-#include <string>
-#include <vector>
 
 #include "chain/histogram.h"
 #include "chain/verdict.h"
 #include "chain/flow_context.h"
-#include "flowtable/flow_table.h"
 
 namespace sluice {
 
@@ -44,5 +41,14 @@ struct WorkerStatistics {
   Histogram chain_latency;       // ns from received to handed to transmit, each burst
   StageStatistics stage[kMaxStages];  // by position in the line; those of this worker
 };
+
+// Sums and differences, field by field; gauges and maxima are taken over as they
+// are. `subtract` serves "since the last clear".
+void add(WorkerStatistics& sum, const WorkerStatistics& other) noexcept;
+void subtract(WorkerStatistics& later, const WorkerStatistics& earlier) noexcept;
+
+// received + generated == transmitted + dropped + held.
+bool is_conserved(const WorkerStatistics& lane) noexcept;
+uint64_t dropped_total(const WorkerStatistics& statistics) noexcept;
 
 }  // namespace sluice

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include "chain/lane_head.h"
+
+#include <netinet/in.h>
+#include <rte_cycles.h>
+#include <rte_prefetch.h>
+#include <sched.h>
+
+#include <algorithm>
+
+#include "chain/flow_context.h"
+#include "chain/packet_meta.h"
+#include "chain/reasons.h"
+#include "chain/stage_runner.h"
+#include "flowtable/tcp_state.h"
+
+namespace sluice {
+
+// Packets of one burst on their way to the look-up.
+struct LaneHead::Pending {
+  unsigned size = 0;
+  rte_mbuf* pkts[Burst::kCapacity];
+  ParsedPacket parsed[Burst::kCapacity];
+  FlowKey keys[Burst::kCapacity];
+};
+
+LaneHead::LaneHead(const LaneHeadOptions& options, FlowTable& table, FragmentTable& fragments,
+                   WorkerStatistics& statistics)
+    : options_(options),
+      lane_hash_(options.config->rss, options.config->rss_ports,
+                 static_cast<unsigned>(options.to_lanes.size())),
+      table_(table),
+      fragments_(fragments),
+      statistics_(statistics) {
+  for (const ZoneRule& zone : options_.zones) {
+    parse_options_lane_.push_back({.zone = zone});
+    parse_options_.push_back({.zone = zone});
+  }
+  for (const Input* input : options_.inputs) {
+    parse_options_[input->port].verify_ip_checksum = input->verify_ip_checksum;
+    parse_options_[input->port].verify_by_flags = input->verify_by_flags;
+  }
+  const uint64_t window_s = options_.config->flowtable.midstream_window_s;
+  if (options_.replay || window_s == 0) {
+    pick_up_until_ns_ = UINT64_MAX;
+  } else {
+    pick_up_until_ns_ = options_.clock->now_ns(rte_rdtsc()) + window_s * 1'000'000'000;
+  }
+  fragments_.set_dropper(
+      [](void* head, rte_mbuf* m, Reason r) {
+        drop_packet(m, r, static_cast<LaneHead*>(head)->statistics_);
+      },
+      this);
+}
+
+void LaneHead::drop(rte_mbuf* m, CoreReason why) noexcept {
+  drop_packet(m, reason(why), statistics_);
+}
+
+unsigned LaneHead::receive(unsigned source, Burst& out) noexcept {
+  rte_mbuf* pkts[Burst::kCapacity];
+  const unsigned n = take(source, pkts);
+  if (n == 0) return 0;
+  const bool from_device = source < devices();
+  const std::vector<ParseOptions>& options = from_device ? parse_options_ : parse_options_lane_;
+
+  Pending pending;
+  for (unsigned i = 0; i < n; ++i) rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void*));
+  for (unsigned i = 0; i < n; ++i) sort(pkts[i], options[pkts[i]->port], pending, out);
+
+  uint64_t hashes[Burst::kCapacity];
+  Flow* flows[Burst::kCapacity];
+  table_.lookup_bulk(pending.keys, pending.size, now_ns_, hashes, flows);
+  for (unsigned i = 0; i < pending.size; ++i) {
+    rte_mbuf* m = pending.pkts[i];
+    const ParsedPacket& parsed = pending.parsed[i];
+    Flow* flow = flows[i];
+    // An earlier packet of this burst may have opened or ended it meanwhile.
+    if (!flow || (flow->flags & kFlowEnded)) flow = table_.lookup(parsed.key, now_ns_);
+    const bool in = parsed.kind == PacketKind::IcmpError
+                        ? admit_icmp_error(m, parsed, flow)
+                        : admit(m, parsed, hashes[i], flow);
+    if (in) out.push(m);
+  }
+  out.now_ns = now_ns_;
+  statistics_.held = fragments_.held();
+  return n;
+}
+
+// Fills the meta's first fields; what comes from another lane has them already.
+unsigned LaneHead::take(unsigned source, rte_mbuf** pkts) noexcept {
+  const auto burst = static_cast<uint16_t>(options_.config->burst);
+  if (source >= devices()) {
+    rte_ring* ring = options_.from_lanes[source - devices()];
+    if (!ring) return 0;
+    const unsigned n =
+        rte_ring_sc_dequeue_burst(ring, reinterpret_cast<void**>(pkts), burst, nullptr);
+    for (unsigned i = 0; i < n; ++i) {
+      const unsigned frames = frame_count(pkts[i]);
+      statistics_.received += frames;
+      statistics_.taken_over += frames;
+      statistics_.received_bytes += pkts[i]->pkt_len;
+      now_ns_ = std::max(now_ns_, meta(pkts[i]).time_ns);
+    }
+    return n;
+  }
+  Input& input = *options_.inputs[source];
+  const unsigned n = input.receive(pkts, burst);
+  if (n == 0) return 0;
+  const bool own_clock = input.has_own_clock();
+  if (!own_clock) now_ns_ = options_.clock->now_ns(rte_rdtsc());
+  statistics_.received += n;
+  for (unsigned i = 0; i < n; ++i) {
+    PacketMeta& p = meta(pkts[i]);
+    const uint64_t time_ns = own_clock ? p.time_ns : now_ns_;
+    p = {.flow = nullptr,
+         .time_ns = time_ns,
+         .payload_len = 0,
+         .egress = UINT16_MAX,
+         .flags = 0,
+         .verdict = Verdict::Pass,
+         .reason = kNoReason};
+    pkts[i]->port = input.port;
+    now_ns_ = std::max(now_ns_, time_ns);
+    statistics_.received_bytes += pkts[i]->pkt_len;
+  }
+  return n;
+}
+
+// Parses one packet and says where it goes: to the look-up, straight to the
+// stages (no flow), to the collection of fragments, to another lane, or nowhere.
+void LaneHead::sort(rte_mbuf* m, const ParseOptions& options, Pending& pending,
+                    Burst& out) noexcept {
+  ParsedPacket& parsed = pending.parsed[pending.size];
+  parse(m, options, parsed);
+  if (parsed.kind == PacketKind::Fragment) {
+    if (options_.config->flowtable.fragments == FragmentMode::Drop) {
+      return drop(m, CoreReason::FragmentsDisabled);
+    }
+    m = fragments_.collect(m, parsed.fragment, now_ns_);
+    if (!m) return;
+    ParseOptions trusted = options;
+    trusted.verify_ip_checksum = trusted.verify_by_flags = false;
+    parse(m, trusted, parsed);
+  }
+  switch (parsed.kind) {
+    case PacketKind::Bad:
+    case PacketKind::Fragment:  // a fragment within a datagram: nothing sane sends that
+      drop_packet(m, parsed.kind == PacketKind::Bad ? parsed.reason
+                                                    : reason(CoreReason::FragmentBad),
+                  statistics_);
+      return;
+    case PacketKind::Control:
+    case PacketKind::Other:
+      out.push(m);
+      return;
+    case PacketKind::Flow:
+    case PacketKind::IcmpError:
+      break;
+  }
+  // With RSS by the device only the packets that it could not place by their flow
+  // are looked at.
+  if (options_.to_lanes.size() > 1 &&
+      (options_.config->rss == RssMode::Software || parsed.kind == PacketKind::IcmpError ||
+       (meta(m).flags & kMetaReassembled))) {
+    const unsigned lane = lane_hash_.lane_of(parsed.key);
+    if (lane != options_.lane) return pass_over(m, lane);
+  }
+  pending.keys[pending.size] = parsed.key;
+  pending.pkts[pending.size] = m;
+  ++pending.size;
+}
+
+void LaneHead::pass_over(rte_mbuf* m, unsigned lane) noexcept {
+  const unsigned frames = frame_count(m);
+  const uint32_t bytes = m->pkt_len;
+  while (rte_ring_sp_enqueue(options_.to_lanes[lane], m) != 0) {
+    if (!options_.replay) return drop(m, CoreReason::LaneRingFull);
+    sched_yield();
+  }
+  statistics_.transmitted += frames;
+  statistics_.passed_over += frames;
+  statistics_.transmitted_bytes += bytes;
+}
+
+bool LaneHead::may_pick_up() const noexcept {
+  return options_.config->flowtable.midstream == MidstreamMode::PickUp &&
+         now_ns_ < pick_up_until_ns_;
+}
+
+// A verdict of some stage stands against the whole flow: its packets will be
+// dropped, so they move no state.
+bool LaneHead::blocked(const FlowContext& c) const noexcept {
+  for (unsigned i = 0; i < options_.stages; ++i) {
+    if (c.stage[i].verdict != Verdict::Pass && c.stage[i].generation == policy_->generation) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Flow* LaneHead::open(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash) noexcept {
+  const PacketMeta& p = meta(m);
+  if (parsed.key.proto == IPPROTO_TCP) {
+    Flow probe{};
+    if (!tcp_open(probe, parsed.tcp, may_pick_up())) {
+      drop(m, CoreReason::FlowMidstream);
+      return nullptr;
+    }
+  }
+  Flow* flow = table_.create(parsed.key, hash, parsed.sender_end, p.time_ns);
+  if (!flow) {
+    drop(m, CoreReason::FlowTableFull);
+    return nullptr;
+  }
+  if (parsed.key.proto == IPPROTO_TCP) tcp_open(*flow, parsed.tcp, true);
+  FlowContext& c = context(*flow);
+  c.ingress[0] = c.ingress[1] = UINT8_MAX;
+  return flow;
+}
+
+// A later TCP segment of a flow. False: the packet is gone. A SYN on a closed
+// connection replaces `flow` by a new one.
+bool LaneHead::track(rte_mbuf* m, const ParsedPacket& parsed, Flow*& flow, Direction direction,
+                     uint64_t hash) noexcept {
+  const FlowState before = flow->state;
+  switch (tcp_track(*flow, direction, parsed.tcp)) {
+    case TcpTrack::Ok:
+      break;
+    case TcpTrack::OutOfWindow:
+      if (!options_.config->flowtable.tcp_window_strict) break;
+      drop(m, CoreReason::FlowTcpOutOfWindow);
+      return false;
+    case TcpTrack::BadFlags:
+      drop(m, CoreReason::FlowTcpBadFlags);
+      return false;
+    case TcpTrack::Reopened:
+      table_.end(*flow, EndReason::Replaced);
+      flow = open(m, parsed, hash);
+      return flow != nullptr;
+  }
+  if (flow->state != before) table_.touch_deadline(*flow);
+  return true;
+}
+
+bool LaneHead::admit(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash, Flow* flow) noexcept {
+  PacketMeta& p = meta(m);
+  const bool is_new = flow == nullptr;
+  if (is_new) {
+    flow = open(m, parsed, hash);
+    if (!flow) return false;
+    p.flags |= kMetaNewFlow;
+  }
+  auto dir = static_cast<Direction>(parsed.sender_end ^ flow->originator_end);
+  if (!is_new && !blocked(context(*flow))) {
+    if (parsed.key.proto == IPPROTO_TCP) {
+      Flow* const before = flow;
+      if (!track(m, parsed, flow, dir, hash)) return false;
+      if (flow != before) {
+        p.flags |= kMetaNewFlow;
+        dir = Direction::Original;
+      }
+    } else if (dir == Direction::Reply && flow->state == FlowState::New) {
+      flow->state = FlowState::Replied;
+    }
+  }
+  account(*flow, dir, parsed.ip_len, std::max(p.time_ns, flow->last_seen_ns));
+  if (dir == Direction::Reply) p.flags |= kMetaReply;
+  p.flow = flow;
+  refresh(*flow, dir, m->port);
+  return true;
+}
+
+// An ICMP error rides with the flow that it quotes, opens none, and keeps none
+// alive.
+bool LaneHead::admit_icmp_error(rte_mbuf* m, const ParsedPacket& parsed, Flow* flow) noexcept {
+  if (!flow) {
+    drop(m, CoreReason::FlowIcmpErrorUnknown);
+    return false;
+  }
+  PacketMeta& p = meta(m);
+  if (parsed.sender_end != flow->originator_end) p.flags |= kMetaReply;
+  p.flow = flow;
+  refresh(*flow, direction(p), m->port);
+  return true;
+}
+
+// What the first worker keeps of the flow's context: ingress, chain, eviction
+// class, binding epochs.
+void LaneHead::refresh(Flow& flow, Direction dir, uint16_t ingress) noexcept {
+  FlowContext& c = context(flow);
+  uint8_t& known = c.ingress[static_cast<unsigned>(dir)];
+  if (known != ingress) known = static_cast<uint8_t>(ingress);
+  StageState& first = c.stage[0];
+  // identity, the line's first stage, works on this core: taking the flow back
+  // for it here crosses no line between writers.
+  if (first.generation != 0 && !options_.epochs->current(flow)) first.generation = 0;
+  if (first.generation != policy_->generation) {
+    c.chain = policy_->port_chain[c.ingress[0] != UINT8_MAX ? c.ingress[0] : ingress];
+  }
+  if (flow.value != FlowClass::Established && c.passed) {
+    const bool both_spoke = flow.key.proto == IPPROTO_TCP
+                                ? flow.state >= FlowState::Established &&
+                                      flow.state != FlowState::PickedUp
+                                : flow.state == FlowState::Replied;
+    const FlowClass value = both_spoke ? FlowClass::Established : FlowClass::HalfOpen;
+    if (value != flow.value) table_.promote(flow, value);
+  }
+}
+
+void LaneHead::age() noexcept {
+  table_.age(now_ns_, kAgeBudget);
+  fragments_.expire(now_ns_);
+  statistics_.held = fragments_.held();
+}
+
+bool LaneHead::exhausted() const noexcept {
+  return std::all_of(options_.inputs.begin(), options_.inputs.end(),
+                     [](const Input* input) { return input->exhausted(); });
+}
+
+}  // namespace sluice

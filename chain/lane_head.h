@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// The beginning of a lane: receives, parses, collects fragments, passes over
+// what another lane owns, and finds or opens the flow of the rest.
+#pragma once
+
+#include <rte_ring.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "chain/binding_epochs.h"
+#include "chain/burst.h"
+#include "chain/clock.h"
+#include "chain/fragments.h"
+#include "chain/lane_hash.h"
+#include "chain/parse.h"
+#include "chain/policy.h"
+#include "chain/port_io.h"
+#include "chain/statistics.h"
+#include "flowtable/flow_table.h"
+
+namespace sluice {
+
+struct LaneHeadOptions {
+  unsigned lane = 0;
+  unsigned stages = 0;                   // of the line
+  const Config* config = nullptr;
+  std::vector<Input*> inputs;
+  std::vector<ZoneRule> zones;           // by port
+  std::vector<rte_ring*> from_lanes;     // [lane], null for the own one
+  std::vector<rte_ring*> to_lanes;
+  const BindingEpochs* epochs = nullptr;
+  const TscClock* clock = nullptr;
+  bool replay = false;
+};
+
+class LaneHead {
+ public:
+  LaneHead(const LaneHeadOptions& options, FlowTable& table, FragmentTable& fragments,
+           WorkerStatistics& statistics);
+
+  // ---- first worker ----
+
+  void adopt(const Policy& policy) noexcept { policy_ = &policy; }
+
+  // Sources: the devices' queues, then the other lanes.
+  unsigned devices() const noexcept { return static_cast<unsigned>(options_.inputs.size()); }
+  unsigned sources() const noexcept {
+    return devices() + static_cast<unsigned>(options_.from_lanes.size());
+  }
+
+  // Receives from one source; `out` (empty before) gets the packets that go to
+  // the stages. Returns how many were received.
+  unsigned receive(unsigned source, Burst& out) noexcept;
+
+  // A step of ageing; the clock of the last receive() in replay.
+  void age() noexcept;
+
+  // No device will ever give anything again.
+  bool exhausted() const noexcept;
+
+  uint64_t now_ns() const noexcept { return now_ns_; }
+
+ private:
+  struct Pending;
+
+  unsigned take(unsigned source, rte_mbuf** pkts) noexcept;
+  void sort(rte_mbuf* m, const ParseOptions& options, Pending& pending, Burst& out) noexcept;
+  void pass_over(rte_mbuf* m, unsigned lane) noexcept;
+  void drop(rte_mbuf* m, CoreReason why) noexcept;
+  bool admit(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash, Flow* flow) noexcept;
+  bool admit_icmp_error(rte_mbuf* m, const ParsedPacket& parsed, Flow* flow) noexcept;
+  Flow* open(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash) noexcept;
+  bool track(rte_mbuf* m, const ParsedPacket& parsed, Flow*& flow, Direction direction,
+             uint64_t hash) noexcept;
+  bool may_pick_up() const noexcept;
+  bool blocked(const FlowContext& context) const noexcept;
+  void refresh(Flow& flow, Direction direction, uint16_t ingress) noexcept;
+
+  static constexpr unsigned kAgeBudget = 32;  // entries a poll
+
+  LaneHeadOptions options_;
+  std::vector<ParseOptions> parse_options_;       // by port, for the devices
+  std::vector<ParseOptions> parse_options_lane_;  // by port, for what was checked already
+  LaneHash lane_hash_;
+  FlowTable& table_;
+  FragmentTable& fragments_;
+  WorkerStatistics& statistics_;
+  const Policy* policy_ = nullptr;
+  uint64_t now_ns_ = 0;
+  uint64_t pick_up_until_ns_ = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// The end of a lane: transmits by port, and answers what was rejected.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "chain/burst.h"
+#include "chain/clock.h"
+#include "chain/port_io.h"
+#include "chain/rate_limit.h"
+#include "chain/stage_runner.h"
+#include "chain/statistics.h"
+
+struct rte_mempool;
+
+namespace sluice {
+
+class LaneTail {
+ public:
+  // `outputs`: by port; null where the port can't be left by.
+  LaneTail(std::vector<Output*> outputs, StageRunner& runner, rte_mempool* mempool,
+           uint32_t reject_rate, WorkerStatistics& statistics);
+
+  // ---- last worker ----
+
+  // Everything in the burst is sent or freed, and counted.
+  void transmit(Burst& burst) noexcept;
+
+ private:
+  struct Queue {
+    uint16_t size = 0;
+    rte_mbuf* pkts[2 * Burst::kCapacity];
+  };
+
+  void reject(rte_mbuf* m, uint64_t now_ns, Burst& answers) noexcept;
+  void enqueue(rte_mbuf* m) noexcept;
+  void enqueue_frame(rte_mbuf* m, uint16_t egress) noexcept;
+  void flush(unsigned port) noexcept;
+
+  std::vector<Output*> outputs_;
+  std::vector<Queue> queues_;  // by port; empty between bursts
+  StageRunner& runner_;
+  rte_mempool* mempool_;
+  RateLimit reject_limit_;
+  WorkerStatistics& statistics_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include "chain/worker.h"
+
+#include <rte_cycles.h>
+#include <rte_pause.h>
+#include <sched.h>
+
+#include <algorithm>
+
+#include "chain/ring_message.h"
+
+namespace sluice {
+
+namespace {
+constexpr unsigned kTimedBursts = 16;     // stages are timed on one burst in so many
+constexpr unsigned kEndsPerPoll = 32;     // end-of-flow events sent by one poll
+constexpr unsigned kReleaseBudget = 16;   // flows let go of an old policy by one poll
+}  // namespace
+
+Worker::Worker(const WorkerOptions& options) : options_(options) {}
+
+void Worker::run() noexcept {
+  while (!stopped()) {
+    if (!poll() && options_.replay) sched_yield();
+  }
+}
+
+bool Worker::poll() noexcept {
+  const uint64_t begin = rte_rdtsc();
+  const bool busy = head_ ? poll_sources() : poll_ring();
+  if (const Policy* leaving = options_.lane->leaving_policy.load(std::memory_order_acquire)) {
+    runner_->release_references(*leaving, kReleaseBudget);
+  }
+  ++statistics_.polls;
+  if (busy) {
+    ++statistics_.busy_polls;
+    statistics_.busy_cycles += rte_rdtsc() - begin;
+    busy_polls_.store(statistics_.busy_polls, std::memory_order_release);
+  }
+  heartbeat_.store(statistics_.polls, std::memory_order_release);
+  return busy;
+}
+
+// ---- the lane's first worker ----
+
+bool Worker::poll_sources() noexcept {
+  adopt_next_policy();
+  bool busy = options_.lane->returns && take_returns();
+  if (!runner_->policy()) return busy;
+  if (options_.control->shutdown.load(std::memory_order_acquire)) return wind_down() || busy;
+
+  const bool paused = options_.control->pause.load(std::memory_order_acquire);
+  // In replay nothing is lost for want of a flow entry: wait until enough are back.
+  if (!options_.replay || has_room_for_ends()) {
+    const unsigned begin_source = paused ? head_->devices() : 0;
+    for (unsigned source = begin_source; source < head_->sources(); ++source) {
+      const uint64_t begin_tsc = rte_rdtsc();
+      Burst burst;
+      if (head_->receive(source, burst) == 0) continue;
+      busy = true;
+      if (!burst.empty()) handle(burst, begin_tsc);
+    }
+  }
+  if (busy || !options_.replay) head_->age();
+  busy |= send_ended();
+  if (at_rest_.load(std::memory_order_relaxed) != paused) {
+    at_rest_.store(paused, std::memory_order_release);
+  }
+  if (!busy && head_->exhausted() != exhausted_.load(std::memory_order_relaxed)) {
+    exhausted_.store(head_->exhausted(), std::memory_order_release);
+  }
+  return busy;
+}
+
+void Worker::adopt_next_policy() noexcept {
+  const Policy* next = options_.lane->next_policy.load(std::memory_order_acquire);
+  if (next == runner_->policy()) return;
+  if (options_.out) {
+    if (rte_ring_free_count(options_.out) == 0) return;  // at the next poll, then
+    send(RingMessage::policy_mark(next));
+  }
+  head_->adopt(*next);
+  adopt(*next);
+}
+
+void Worker::adopt(const Policy& policy) noexcept {
+  runner_->adopt(policy);
+  generation_.store(policy.generation, std::memory_order_release);
+}
+
+bool Worker::take_returns() noexcept {
+  void* flows[64];
+  const unsigned n =
+      rte_ring_sc_dequeue_burst(options_.lane->returns, flows, std::size(flows), nullptr);
+  for (unsigned i = 0; i < n; ++i) options_.lane->table->release(*static_cast<Flow*>(flows[i]));
+  return n != 0;
+}
+
+bool Worker::has_room_for_ends() const noexcept {
+  const FlowTable& table = *options_.lane->table;
+  return table.pending() + Burst::kCapacity <= table.entries() - table.capacity();
+}
+
+// Flows that ended leave as events, behind the packets that came before.
+bool Worker::send_ended() noexcept {
+  Flow* flows[kEndsPerPoll];
+  const unsigned room = options_.out ? rte_ring_free_count(options_.out) : kEndsPerPoll;
+  const unsigned n =
+      options_.lane->table->take_ended(std::span(flows, std::min(room, kEndsPerPoll)));
+  for (unsigned i = 0; i < n; ++i) {
+    Event* record = events_->allocate(EventType::Flow);
+    if (record) {
+      record->flow = flows[i];
+      record->lane = static_cast<uint16_t>(lane());
+      record->time_ns = flows[i]->last_seen_ns;
+    }
+    end_flow(*flows[i], record);
+  }
+  return n != 0;
+}
+
+// All first workers rest before anything is ended here, so no packet comes from
+// another lane any more.
+bool Worker::wind_down() noexcept {
+  FlowTable& table = *options_.lane->table;
+  if (!ended_all_) {
+    options_.lane->fragments->drop_all(reason(CoreReason::Shutdown));
+    statistics_.held = 0;
+    table.end_all();
+    ended_all_ = true;
+  }
+  if (send_ended()) return true;
+  if (table.pending() != 0) return false;
+  if (options_.out) {
+    if (rte_ring_free_count(options_.out) == 0) return false;
+    send(RingMessage::stop());
+  }
+  stopped_.store(true, std::memory_order_release);
+  return true;
+}
+
+// ---- a later worker ----
+
+bool Worker::poll_ring() noexcept {
+  // As many messages as there is room for behind: events are never lost, and a
+  // queue grows where the slow worker is, in front of it.
+  const rte_ring* behind = options_.out ? options_.out : options_.lane->returns;
+  void* messages[Burst::kCapacity];
+  const unsigned room = std::min<unsigned>(rte_ring_free_count(behind), std::size(messages));
+  const unsigned n = rte_ring_sc_dequeue_burst(options_.in, messages, room, nullptr);
+  if (n == 0) return false;
+  const uint64_t begin_tsc = rte_rdtsc();
+  Burst burst;
+  for (unsigned i = 0; i < n; ++i) handle_message(messages[i], burst, begin_tsc);
+  if (!burst.empty()) handle(burst, begin_tsc);
+  return true;
+}
+
+void Worker::handle_message(void* message, Burst& burst, uint64_t begin_tsc) noexcept {
+  const MessageKind kind = RingMessage::kind(message);
+  if (kind == MessageKind::Packet) {
+    auto* m = RingMessage::pointer<rte_mbuf>(message);
+    burst.push(m);
+    burst.now_ns = std::max(burst.now_ns, meta(m).time_ns);
+    return;
+  }
+  // Everything else takes effect behind the packets that came before it.
+  if (!burst.empty()) handle(burst, begin_tsc);
+  burst.size = 0;
+  switch (kind) {
+    case MessageKind::FlowEnd:
+      end_flow(*RingMessage::pointer<Flow>(message), nullptr);
+      break;
+    case MessageKind::FlowEndRecord: {
+      auto* record = RingMessage::pointer<Event>(message);
+      end_flow(*record->flow, record);
+      break;
+    }
+    default: {
+      if (options_.out) send(message);
+      const auto* policy = RingMessage::pointer<const Policy>(message);
+      if (policy) {
+        adopt(*policy);
+      } else {
+        stopped_.store(true, std::memory_order_release);
+      }
+    }
+  }
+}
+
+// ---- every worker ----
+
+void Worker::handle(Burst& burst, uint64_t begin_tsc) noexcept {
+  runner_->run(burst, bursts_++ % kTimedBursts == 0);
+  if (burst.empty()) return;
+  if (options_.out) return hand_over(burst);
+  const uint16_t packets = burst.size;
+  const uint64_t first_ns = meta(burst.pkts[0]).time_ns;
+  tail_->transmit(burst);
+  const uint64_t now_tsc = rte_rdtsc();
+  // Behind a ring the time of receipt is known from the packet alone, and in
+  // replay that is the capture's: there the latency is this worker's own.
+  const uint64_t latency_ns = head_ || options_.replay
+                                  ? options_.clock->to_ns(now_tsc - begin_tsc)
+                                  : options_.clock->now_ns(now_tsc) - first_ns;
+  statistics_.chain_latency.record(latency_ns, packets);
+}
+
+void Worker::hand_over(Burst& burst) noexcept {
+  unsigned sent = rte_ring_sp_enqueue_burst(options_.out, reinterpret_cast<void**>(burst.pkts),
+                                            burst.size, nullptr);
+  while (sent < burst.size && options_.replay) {
+    if (head_) take_returns();
+    sched_yield();
+    sent += rte_ring_sp_enqueue_burst(options_.out, reinterpret_cast<void**>(burst.pkts + sent),
+                                      burst.size - sent, nullptr);
+  }
+  for (unsigned i = sent; i < burst.size; ++i) {
+    drop_packet(burst.pkts[i], reason(CoreReason::WorkerRingFull), statistics_);
+  }
+}
+
+// The caller has made sure that there is room.
+void Worker::send(void* message) noexcept {
+  [[maybe_unused]] const int result = rte_ring_sp_enqueue(options_.out, message);
+  RTE_ASSERT(result == 0);
+}
+
+// The end-of-flow event at this worker: its stages let go, then it goes on, or
+// home to the flow table.
+void Worker::end_flow(Flow& flow, Event* record) noexcept {
+  runner_->flow_ended(flow, record);
+  ++statistics_.events_ended;
+  if (options_.out) {
+    send(record ? RingMessage::flow_end(record) : RingMessage::flow_end(&flow));
+    return;
+  }
+  if (record) {
+    describe_flow(*record, flow);
+    const FlowContext& c = context(flow);
+    for (const StageState& s : c.stage) {
+      if (s.verdict == Verdict::Pass) continue;
+      record->action = s.verdict;
+      record->reason = s.reason;
+      break;
+    }
+    events_->publish(record);
+  }
+  if (options_.lane->returns) {
+    rte_ring_sp_enqueue(options_.lane->returns, &flow);
+  } else {
+    options_.lane->table->release(flow);
+  }
+}
+
+}  // namespace sluice
