@@ -4,6 +4,7 @@
 #include "stages/identity/identity_policy.h"
 
 #include <algorithm>
+#include <optional>
 #include <string_view>
 
 namespace sluice {
@@ -44,6 +45,7 @@ class BindingReader {
       : context_(context), policy_(policy) {}
 
   void read(ConfigSection& section) {
+    const size_t errors_before = section.errors().all().size();
     BindingText text;
     text.prefixes = section.prefixes("prefix");
     for (const int64_t id : section.integers("vlan", 0, 4094)) {
@@ -61,7 +63,8 @@ class BindingReader {
     section.finish();
 
     const auto index = static_cast<uint32_t>(policy_.bindings.size());
-    add_entries(section, text, places, index);
+    // What is wrong in itself would only seem to collide with others, too.
+    if (section.errors().all().size() == errors_before) add_entries(section, text, places, index);
     policy_.bindings.push_back(binding);
     policy_.texts.push_back(std::move(text));
   }
