@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the Sluice authors
+#
+# Installs what the tests need, builds Sluice twice (release; AddressSanitizer
+# with UndefinedBehaviourSanitizer), runs the whole suite on both, then the fuzz
+# targets for a short while and, where SLUICE_CORPUS names a folder with real
+# captures, the corpus.
+#
+#   tests/run.sh                everything
+#   tests/run.sh --quick        release flavour only, no fuzzing, no corpus
+#   SLUICE_CORPUS=DIR           folder with pcaps/ and tools/; absent: those tests are skipped
+#   SLUICE_FUZZ_SECONDS=N       a fuzz target (default 10)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\n\033[1m==> %s\033[0m\n' "$*"; }
+
+quick=
+case "${1:-}" in
+  '') ;;
+  --quick) quick=1 ;;
+  *) sed -n '5,15s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac
+
+started=$SECONDS
+passed=0 failed=0 skipped=0
+
+# count LABEL COMMAND...: one test of its own; exit code 77 says skipped.
+count() {
+  local label=$1 begin=$SECONDS status=0
+  shift
+  "$@" || status=$?
+  case $status in
+    0) passed=$((passed + 1)); echo "PASS $label ($((SECONDS - begin)) s)" ;;
+    77) skipped=$((skipped + 1)); echo "SKIP $label" ;;
+    *) failed=$((failed + 1)); echo "FAIL $label (exit $status)" ;;
+  esac
+}
+
+# build FOLDER OPTIONS...
+build() {
+  local folder=$1
+  shift
+  if [ ! -f "$folder/build.ninja" ]; then
+    meson setup "$folder" "$@" >"$folder.log" 2>&1 || { cat "$folder.log"; return 1; }
+  fi
+  ninja -C "$folder"
+}
+
+# suite FOLDER: meson's tests, added to the count.
+suite() {
+  local folder=$1 p f s
+  meson test -C "$folder" --no-rebuild --print-errorlogs || true
+  read -r p f s < <(python3 - "$folder/meson-logs/testlog.json" <<'PY'
+import json, sys
+p = f = s = 0
+for line in open(sys.argv[1]):
+    r = json.loads(line)['result']
+    if r in ('OK', 'EXPECTEDFAIL'): p += 1
+    elif r == 'SKIP': s += 1
+    else: f += 1
+print(p, f, s)
+PY
+  )
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+say "Debian packages"
+app/install-deps.sh --tests
+
+say "release: build"
+build build-release --buildtype=release
+say "release: test"
+suite build-release
+
+if [ -z "$quick" ]; then
+  export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
+  export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
+  say "AddressSanitizer and UndefinedBehaviourSanitizer: build"
+  build build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
+    -Dbenchmarks=false
+  say "AddressSanitizer and UndefinedBehaviourSanitizer: test"
+  suite build-asan
+
+  say "fuzz targets, ${SLUICE_FUZZ_SECONDS:-10} s each"
+  count fuzz tests/fuzz/run.sh "${SLUICE_FUZZ_SECONDS:-10}"
+
+  if [ -n "${SLUICE_CORPUS:-}" ]; then
+    say "corpus: every capture through the sanitizers, nDPI's labels, both placements"
+    count corpus tests/pcap/corpus.sh build-asan/app/sluice build-release/app/sluice
+  else
+    echo "SKIP corpus: SLUICE_CORPUS names no folder with captures"
+    skipped=$((skipped + 1))
+  fi
+fi
+
+say "done in $((SECONDS - started)) s"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
