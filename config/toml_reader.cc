@@ -189,7 +189,8 @@ std::optional<ConfigNode> read_toml(std::string_view text, const ConfigSources& 
     ConfigPlace place{source, what.line, 0};
     place.column = characters(sources[source].line(what.line), what.column);
     std::string found = "a syntax error: " + std::string(strip_function_name(what.title));
-    if (!what.detail.empty()) found += " (" + std::string(strip_function_name(what.detail)) + ")";
+    if (!what.detail.empty() && what.detail != "here")
+      found += " (" + std::string(strip_function_name(what.detail)) + ")";
     return fail(place, std::move(found), "TOML syntax");
   } catch (const std::exception& e) {
     return fail(stopped, std::string("a syntax error: ") + e.what(), "TOML syntax");
