@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// The event writer: the thread that takes events from the workers' queues and
+// writes them down. Workers never wait for it but in replay.
+#pragma once
+
+#include <atomic>
+#include <bitset>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "app/eve_json.h"
+#include "chain/event.h"
+
+namespace sluice {
+
+// Sees every event before it is written; on the writer's thread.
+class EventObserver {
+ public:
+  virtual ~EventObserver() = default;
+  virtual void observe(const Event& event, EveFormatter& formatter) = 0;
+};
+
+struct EveLogOptions {
+  std::string file;                // empty: nothing is written
+  std::vector<std::string> types;  // of eve_event_types(); empty: all
+  bool append = true;              // false: the file is replaced
+};
+
+class EveLog {
+ public:
+  // Opens the file; throws std::runtime_error if it can't. `queues` and
+  // `observer` (may be null) outlive the log.
+  EveLog(const EveLogOptions& options, std::vector<EventQueue*> queues,
+         std::shared_ptr<const EveNames> names, EventObserver* observer = nullptr);
+  ~EveLog();
+  EveLog(const EveLog&) = delete;
+  EveLog& operator=(const EveLog&) = delete;
+
+  // ---- control thread ----
+  void start();
+  // Writes what the queues still hold, then ends the thread.
+  void stop();
+  // Opens the file anew, for log rotation (done by the writer's thread soon).
+  void request_reopen() noexcept { reopen_.store(true, std::memory_order_release); }
+  // Behind a reload: new chains, new applications.
+  void set_names(std::shared_ptr<const EveNames> names);
+  // A finished line of type "stats", with its line end; dropped if the filter
+  // has no such type.
+  void write_stats(std::string line);
+  bool wants_stats() const noexcept;
+
+  // ---- any thread ----
+  uint64_t lines() const noexcept { return lines_.load(std::memory_order_relaxed); }
+  // Lines that the file did not take (disk full, ...), and why.
+  uint64_t failed_lines() const noexcept { return failed_lines_.load(std::memory_order_relaxed); }
+  std::string last_error() const;
+
+ private:
+  void run();
+  unsigned take_some();
+  void take_requests();
+  void open(bool append);
+  void flush() noexcept;
+  bool wants(EventType type) const noexcept { return wanted_[static_cast<size_t>(type)]; }
+
+  const EveLogOptions options_;
+  const std::vector<EventQueue*> queues_;
+  EventObserver* const observer_;
+  std::bitset<8> wanted_;
+
+  // The writer's thread.
+  EveFormatter formatter_;
+  std::unique_ptr<FILE, int (*)(FILE*)> file_{nullptr, std::fclose};
+  std::string buffer_;
+  uint64_t buffered_lines_ = 0;
+
+  std::thread thread_;
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> reopen_{false};
+  std::atomic<uint64_t> lines_{0};
+  std::atomic<uint64_t> failed_lines_{0};
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::shared_ptr<const EveNames> new_names_;
+  std::vector<std::string> stats_lines_;
+  std::string last_error_;
+};
+
+}  // namespace sluice

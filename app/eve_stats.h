@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// EVE events of type "stats".
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace sluice {
+
+class Appliance;
+
+enum class StatsDetail : uint8_t {
+  Packets,    // what the packets alone decide: the same wherever stages run
+  Everything  // and the stages' own counters
+};
+
+// One line, with its line end. `uptime_s`: since start; in replay of the capture.
+// Any thread but a worker.
+std::string eve_stats_line(const Appliance& appliance, uint64_t time_ns, uint64_t uptime_s,
+                           StatsDetail detail);
+
+}  // namespace sluice

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "stages/firewall/rule.h"
+#include "tests/unit/stages/firewall/firewall_fixture.h"
+
+namespace sluice::test {
+namespace {
+
+using firewall::ApplicationMatch;
+using firewall::Conditions;
+using firewall::Truth;
+
+struct ApplicationRow {
+  const char* sentence;
+  ApplicationMatch match;
+  AppProgress progress;
+  uint16_t master, app;
+  Truth truth;
+};
+
+constexpr ApplicationMatch kAnyTls{kTls, 0, false};
+constexpr ApplicationMatch kAnyYoutube{kYoutube, 0, false};
+constexpr ApplicationMatch kTlsYoutube{kYoutube, kTls, true};
+
+const ApplicationRow kApplicationRows[] = {
+    {"nothing seen", kAnyTls, AppProgress::None, 0, 0, Truth::Open},
+    {"a guess under way says nothing", kAnyTls, AppProgress::Inspecting, 0, kTls, Truth::Open},
+    {"protocol alone in app", kAnyTls, AppProgress::Partial, 0, kTls, Truth::True},
+    {"protocol alone in master", kAnyTls, AppProgress::Partial, kTls, 0, Truth::True},
+    {"protocol under an application", kAnyTls, AppProgress::Final, kTls, kYoutube, Truth::True},
+    {"application may still come", kAnyYoutube, AppProgress::Partial, 0, kTls, Truth::Open},
+    {"application came", kAnyYoutube, AppProgress::Final, kTls, kYoutube, Truth::True},
+    {"application over another protocol", kAnyYoutube, AppProgress::Final, kQuic, kYoutube,
+     Truth::True},
+    {"application did not come", kAnyYoutube, AppProgress::Final, kTls, kGoogle, Truth::False},
+    {"pair: application may still come", kTlsYoutube, AppProgress::Partial, 0, kTls, Truth::Open},
+    {"pair: it came early", kTlsYoutube, AppProgress::Partial, kTls, kYoutube, Truth::True},
+    {"pair: other protocol", kTlsYoutube, AppProgress::Partial, 0, kHttp, Truth::False},
+    {"pair: same application, other protocol", kTlsYoutube, AppProgress::Final, kQuic, kYoutube,
+     Truth::False},
+    {"pair: it did not come", kTlsYoutube, AppProgress::Final, 0, kTls, Truth::False},
+    {"never known", kAnyTls, AppProgress::Final, 0, 0, Truth::False},
+};
+
+TEST(Conditions, JudgesApplicationsAsFarAsDpiHasCome) {
+  for (const ApplicationRow& row : kApplicationRows) {
+    FlowContext c{};
+    c.app_progress = row.progress;
+    c.app_master = row.master;
+    c.app = row.app;
+    Conditions conditions;
+    conditions.applications = {row.match};
+    EXPECT_EQ(conditions.judge(c), row.truth) << row.sentence;
+  }
+}
+
+TEST(Conditions, TakesTheBestOfSeveralApplications) {
+  Conditions conditions;
+  conditions.applications = {kTlsYoutube, {kDns, 0, false}};
+  FlowContext c{};
+  c.app_progress = AppProgress::Partial;
+  c.app = kDns;
+  EXPECT_EQ(conditions.judge(c), Truth::True);
+  c.app = kHttp;  // not TLS.YouTube any more, but DNS is still thinkable
+  EXPECT_EQ(conditions.judge(c), Truth::Open);
+}
+
+TEST(Conditions, AreAllNeeded) {
+  Conditions conditions;
+  conditions.applications = {kAnyTls};
+  conditions.categories = {1};
+  FlowContext c{};
+  c.app_progress = AppProgress::Partial;
+  c.app = kTls;
+  c.app_category = 2;
+  EXPECT_EQ(conditions.judge(c), Truth::Open);
+  c.app_progress = AppProgress::Final;
+  EXPECT_EQ(conditions.judge(c), Truth::False);
+  c.app_category = 1;
+  EXPECT_EQ(conditions.judge(c), Truth::True);
+}
+
+TEST(Conditions, HoldAtOnceWhereNothingIsAsked) {
+  EXPECT_TRUE(Conditions().empty());
+  EXPECT_EQ(Conditions().judge(FlowContext{}), Truth::True);
+}
+
+HostName host_name(std::string_view text) {
+  HostName name{};
+  name.length = static_cast<uint8_t>(text.size());
+  std::memcpy(name.text, text.data(), text.size());
+  return name;
+}
+
+TEST(Conditions, MatchHostsExactlyAndSubdomainsAtAnyDepth) {
+  const struct {
+    const char* pattern;
+    const char* host;
+    bool matches;
+  } rows[] = {
+      {"example.com", "example.com", true},
+      {"Example.COM.", "example.com", true},
+      {"example.com", "www.example.com", false},
+      {"example.com", "example.com:8080", true},
+      {"example.com", "example.com.", true},
+      {"example.com", "notexample.com", false},
+      {"*.example.com", "example.com", false},
+      {"*.example.com", "www.example.com", true},
+      {"*.example.com", "a.b.c.example.com", true},
+      {"*.example.com", "badexample.com", false},
+      {"*.example.com", "example.com.evil.org", false},
+      {"*.example.com", "", false},
+      {"example.com", "", false},
+  };
+  for (const auto& row : rows) {
+    Conditions conditions;
+    conditions.add_host("unrelated.test");
+    conditions.add_host("*.other.test");
+    conditions.add_host(row.pattern);
+    conditions.finish();
+    const HostName host = host_name(row.host);
+    FlowContext c{};
+    c.app_progress = AppProgress::Inspecting;
+    c.host = &host;
+    EXPECT_EQ(conditions.judge(c), row.matches ? Truth::True : Truth::False)
+        << row.pattern << " and " << row.host;
+  }
+}
+
+TEST(Conditions, LeaveAHostOpenUntilDpiIsDone) {
+  Conditions conditions;
+  conditions.add_host("example.com");
+  conditions.finish();
+  FlowContext c{};
+  for (const AppProgress progress :
+       {AppProgress::None, AppProgress::Inspecting, AppProgress::Partial}) {
+    c.app_progress = progress;
+    EXPECT_EQ(conditions.judge(c), Truth::Open);
+  }
+  c.app_progress = AppProgress::Final;
+  EXPECT_EQ(conditions.judge(c), Truth::False);
+}
+
+}  // namespace
+}  // namespace sluice::test
