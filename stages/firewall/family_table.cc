@@ -178,6 +178,7 @@ void FamilyTable::judge(const Flow* const* flows, unsigned n, const Directory& d
                         Judgement* out) const noexcept {
   AclKey keys[Burst::kCapacity];
   uint32_t results[Burst::kCapacity * kAclCategories];
+  if (n == 0) return;
   for (unsigned i = 0; i < n; ++i) keys[i] = acl_key(*flows[i]);
   if (!acl_.empty()) acl_.classify(keys, n, results);
 

@@ -84,20 +84,20 @@ const BadRow kBadRows[] = {
      R"(rule = [{name = "a", protocol = ["tcp", "icmp"], port = "80", action = "drop"}])",
      "stage.firewall.rule[0].protocol", "tcp"},
     {"ports the wrong way round", R"(rule = [{name = "a", port = "90-80", action = "drop"}])",
-     "stage.firewall.rule[0].port[0]", "8000-8080"},
+     "stage.firewall.rule[0].port", "8000-8080"},
     {"port too large", R"(rule = [{name = "a", port = ["80", "65536"], action = "drop"}])",
      "stage.firewall.rule[0].port[1]", "65536"},
     {"unknown protocol", R"(rule = [{name = "a", protocol = "tpc", action = "drop"}])",
-     "stage.firewall.rule[0].protocol[0]", "tcp"},
+     "stage.firewall.rule[0].protocol", "tcp"},
     {"unknown application", R"(rule = [{name = "a", application = "YouTubes", action = "drop"}])",
-     "stage.firewall.rule[0].application[0]", "did you mean \"YouTube\"?"},
+     "stage.firewall.rule[0].application", "did you mean \"YouTube\"?"},
     {"unknown application behind the dot",
      R"(rule = [{name = "a", application = "TLS.YouTubes", action = "drop"}])",
-     "stage.firewall.rule[0].application[0]", "did you mean \"TLS.YouTube\"?"},
+     "stage.firewall.rule[0].application", "did you mean \"TLS.YouTube\"?"},
     {"unknown category", R"(rule = [{name = "a", category = "Medja", action = "drop"}])",
-     "stage.firewall.rule[0].category[0]", "did you mean \"Media\"?"},
+     "stage.firewall.rule[0].category", "did you mean \"Media\"?"},
     {"star in the middle", R"(rule = [{name = "a", host = "www.*.com", action = "drop"}])",
-     "stage.firewall.rule[0].host[0]", "subdomains"},
+     "stage.firewall.rule[0].host", "subdomains"},
 };
 
 TEST_F(FirewallPolicyTest, SaysWhereAndWhatIsWrong) {
@@ -106,7 +106,7 @@ TEST_F(FirewallPolicyTest, SaysWhereAndWhatIsWrong) {
     bool found = false;
     for (const ConfigError& error : world.errors.all()) {
       const std::string text = error.found + " | " + error.allowed;
-      if (error.key.starts_with(row.key) && text.find(row.contains) != std::string::npos) {
+      if (error.key == row.key && text.find(row.contains) != std::string::npos) {
         found = true;
       }
     }
