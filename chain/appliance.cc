@@ -29,8 +29,8 @@ struct Appliance::Impl {
 
   struct Installed {
     std::unique_ptr<Policy> policy;
-    bool unlinked = false;               // no lane is asked to leave it any more
-    std::vector<uint64_t> heartbeats;    // of the workers when it was unlinked
+    bool unlinked = false;             // no lane is asked to leave it any more
+    std::vector<uint64_t> heartbeats;  // of the workers when it was unlinked
   };
 
   ApplianceOptions options;
@@ -180,9 +180,8 @@ const Policy* Appliance::policy() const {
 
 bool Appliance::adopted() const {
   const Policy* newest = policy();
-  return newest && std::all_of(impl_->workers.begin(), impl_->workers.end(), [&](Worker* w) {
-           return w->generation() == newest->generation;
-         });
+  return newest && std::all_of(impl_->workers.begin(), impl_->workers.end(),
+                               [&](Worker* w) { return w->generation() == newest->generation; });
 }
 
 unsigned Appliance::policies_alive() const {
@@ -208,15 +207,20 @@ void Appliance::reclaim() {
   }
 }
 
-const std::vector<Worker*>& Appliance::workers() const { return impl_->workers; }
+const std::vector<Worker*>& Appliance::workers() const {
+  return impl_->workers;
+}
 
-void Appliance::pause() { impl_->control.pause.store(true, std::memory_order_release); }
-void Appliance::resume() { impl_->control.pause.store(false, std::memory_order_release); }
+void Appliance::pause() {
+  impl_->control.pause.store(true, std::memory_order_release);
+}
+void Appliance::resume() {
+  impl_->control.pause.store(false, std::memory_order_release);
+}
 
 bool Appliance::paused() const {
-  const bool resting =
-      std::all_of(impl_->workers.begin(), impl_->workers.end(),
-                  [](const Worker* w) { return !w->first() || w->at_rest(); });
+  const bool resting = std::all_of(impl_->workers.begin(), impl_->workers.end(),
+                                   [](const Worker* w) { return !w->first() || w->at_rest(); });
   return resting && impl_->at_standstill();
 }
 
@@ -225,23 +229,34 @@ void Appliance::request_shutdown() {
 }
 
 bool Appliance::idle() const {
-  const bool exhausted =
-      std::all_of(impl_->workers.begin(), impl_->workers.end(),
-                  [](const Worker* w) { return !w->first() || w->exhausted(); });
+  const bool exhausted = std::all_of(impl_->workers.begin(), impl_->workers.end(),
+                                     [](const Worker* w) { return !w->first() || w->exhausted(); });
   return exhausted && impl_->at_standstill();
 }
 
-const ReasonTable& Appliance::reasons() const { return impl_->reasons; }
-const std::vector<const StageType*>& Appliance::line() const { return impl_->options.line; }
-const std::vector<EventQueue*>& Appliance::event_queues() const { return impl_->queues; }
-unsigned Appliance::lanes() const { return static_cast<unsigned>(impl_->lanes.size()); }
+const ReasonTable& Appliance::reasons() const {
+  return impl_->reasons;
+}
+const std::vector<const StageType*>& Appliance::line() const {
+  return impl_->options.line;
+}
+const std::vector<EventQueue*>& Appliance::event_queues() const {
+  return impl_->queues;
+}
+unsigned Appliance::lanes() const {
+  return static_cast<unsigned>(impl_->lanes.size());
+}
 
 const WorkerStatistics& Appliance::worker_statistics(unsigned worker) const {
   return impl_->workers[worker]->statistics();
 }
 
-const FlowTable& Appliance::flow_table(unsigned lane) const { return impl_->lanes[lane]->table(); }
-FlowTable& Appliance::flow_table(unsigned lane) { return impl_->lanes[lane]->table(); }
+const FlowTable& Appliance::flow_table(unsigned lane) const {
+  return impl_->lanes[lane]->table();
+}
+FlowTable& Appliance::flow_table(unsigned lane) {
+  return impl_->lanes[lane]->table();
+}
 
 const Stage& Appliance::stage(unsigned lane, unsigned index) const {
   return impl_->lanes[lane]->stage(index);

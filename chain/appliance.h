@@ -29,19 +29,19 @@ class Lane;
 class Worker;
 
 struct ApplianceOptions {
-  const Config* config = nullptr;           // outlives the appliance
-  std::vector<const StageType*> line;       // the stages of Config::line, in order
-  Directory* directory = nullptr;           // outlives the appliance
+  const Config* config = nullptr;      // outlives the appliance
+  std::vector<const StageType*> line;  // the stages of Config::line, in order
+  Directory* directory = nullptr;      // outlives the appliance
   // inputs[lane]: the queues that the lane's first worker polls.
   std::vector<std::vector<Input*>> inputs;
   // outputs[lane][port]: by position in Config::ports; the lane's last worker's.
   std::vector<std::vector<Output*>> outputs;
-  std::vector<int> socket_ids;              // by lane; empty: any
-  rte_mempool* mempool = nullptr;           // for generated frames; as the ports' pools
-  std::string name = "sluice";              // prefix of names in EAL's registries
-  bool replay = false;      // the packets' clock, nothing lost for want of room, idle workers yield
-  bool huge_pages = true;   // for the flow tables
-  bool events = true;       // somebody takes events from event_queues()
+  std::vector<int> socket_ids;     // by lane; empty: any
+  rte_mempool* mempool = nullptr;  // for generated frames; as the ports' pools
+  std::string name = "sluice";     // prefix of names in EAL's registries
+  bool replay = false;     // the packets' clock, nothing lost for want of room, idle workers yield
+  bool huge_pages = true;  // for the flow tables
+  bool events = true;      // somebody takes events from event_queues()
 };
 
 class Appliance {
@@ -57,10 +57,10 @@ class Appliance {
   // parts. False, with `error` set, if it can't come into force now.
   bool install(std::unique_ptr<Policy> policy, std::string& error);
   uint16_t next_generation() const;
-  const Policy* policy() const;       // the newest installed
+  const Policy* policy() const;  // the newest installed
   // Frees policies that every worker has left behind; called now and then.
   void reclaim();
-  bool adopted() const;               // every worker has adopted the newest policy
+  bool adopted() const;  // every worker has adopted the newest policy
   unsigned policies_alive() const;
 
   // All workers, lane by lane in the line's order. Worker::run() is called on
@@ -71,7 +71,7 @@ class Appliance {
   // and idle() compare with their last call: ask again until true.
   void pause();
   void resume();
-  bool paused() const;                // requested, and every worker has come to rest
+  bool paused() const;  // requested, and every worker has come to rest
   // Ends all flows (their events are written), then every run() returns. Only
   // when paused() or idle(), so that no lane passes packets to one that has left.
   void request_shutdown();

@@ -19,7 +19,8 @@ class TscClock {
     timespec now{};
     clock_gettime(CLOCK_REALTIME, &now);
     base_tsc_ = rte_rdtsc();
-    base_ns_ = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+    base_ns_ =
+        static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
     scale_ = (1'000'000'000ull << 32) / (rte_get_tsc_hz() ? rte_get_tsc_hz() : 1);
   }
   uint64_t now_ns(uint64_t tsc) const noexcept { return base_ns_ + to_ns(tsc - base_tsc_); }

@@ -65,7 +65,9 @@ class Directory {
   std::vector<std::string> group_names(GroupSetId id) const;
 
   // ---- workers: no lock; the set must have been interned by the policy in force ----
-  const GroupBits& groups(GroupSetId id) const noexcept { return *sets_[id].load(std::memory_order_acquire); }
+  const GroupBits& groups(GroupSetId id) const noexcept {
+    return *sets_[id].load(std::memory_order_acquire);
+  }
 
  private:
   struct Entry {

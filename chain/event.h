@@ -35,20 +35,20 @@ struct Event {
   static constexpr unsigned kTextCapacity = 768;
 
   EventType type;
-  Direction direction;      // of the packet that gave rise to it
+  Direction direction;  // of the packet that gave rise to it
   uint8_t originator_end;
   uint8_t chain;
-  Verdict action;           // what became of the packet or flow
+  Verdict action;  // what became of the packet or flow
   Reason reason;
-  EndReason end_reason;     // Flow
-  FlowState state;          // Flow
-  uint16_t ingress;         // port id of the packet
+  EndReason end_reason;  // Flow
+  FlowState state;       // Flow
+  uint16_t ingress;      // port id of the packet
   uint16_t lane;
   uint64_t time_ns;
   FlowKey key;
   uint64_t first_seen_ns;
   uint64_t last_seen_ns;
-  uint64_t bytes[2];        // by Direction
+  uint64_t bytes[2];  // by Direction
   uint32_t packets[2];
   uint8_t tcp_flags[2];
 
@@ -64,7 +64,7 @@ struct Event {
   uint32_t signature_id, signature_gid, signature_rev;
   NameId signature_msg;
 
-  uint16_t number;          // HTTP: status, Dns: query type number; else 0
+  uint16_t number;  // HTTP: status, Dns: query type number; else 0
   uint16_t text_len[kTextFields];
   uint16_t text_used;
   char text[kTextCapacity];

@@ -26,7 +26,7 @@ struct StageState {
   uint8_t revision;     // raised by the stage whenever what it tells later stages has changed
   Verdict verdict;      // for all packets of the flow while the stage is done
   Reason reason;
-  Reason logged;        // last reason for which a drop event was written
+  Reason logged;  // last reason for which a drop event was written
   uint8_t spare;
 };
 static_assert(sizeof(StageState) == 8);
@@ -51,26 +51,26 @@ struct FlowContext {
   StageState stage[kMaxStages];
 
   // Line 1. identity writes; firewall, dpi and the event log read.
-  NameId source_identity;         // the originator's user or device; 0: unknown
-  NameId destination_identity;    // the responder's user, device or service
+  NameId source_identity;       // the originator's user or device; 0: unknown
+  NameId destination_identity;  // the responder's user, device or service
   GroupSetId source_groups;
   GroupSetId destination_groups;
-  uint8_t chain;                  // index in the policy's chains; the first worker sets it at the
-                                  // flow's first packet, identity may bind the flow to another
-  uint8_t passed;                 // last worker: a packet of the flow has been transmitted
+  uint8_t chain;   // index in the policy's chains; the first worker sets it at the
+                   // flow's first packet, identity may bind the flow to another
+  uint8_t passed;  // last worker: a packet of the flow has been transmitted
 
   // dpi writes; firewall and the event log read.
   AppProgress app_progress;
-  uint8_t app_confidence;         // ndpi_confidence_t
-  uint16_t app_master;            // nDPI protocol numbers
+  uint8_t app_confidence;  // ndpi_confidence_t
+  uint16_t app_master;     // nDPI protocol numbers
   uint16_t app;
   uint16_t app_category;
-  uint8_t ingress[2];             // first worker: port by which each Direction entered; 0xff: none yet
-  uint64_t app_risks;             // ndpi_risk bits
-  const HostName* host;           // TLS server name, HTTP host, DNS query name, ...; may be null
+  uint8_t ingress[2];    // first worker: port by which each Direction entered; 0xff: none yet
+  uint64_t app_risks;    // ndpi_risk bits
+  const HostName* host;  // TLS server name, HTTP host, DNS query name, ...; may be null
 
   // firewall writes; the event log reads.
-  NameId rule;                    // name of the rule that decided; 0: none yet
+  NameId rule;  // name of the rule that decided; 0: none yet
 };
 inline constexpr size_t kFlowContextSize = 112;  // slots of the stages follow
 static_assert(sizeof(FlowContext) == kFlowContextSize);

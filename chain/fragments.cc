@@ -21,8 +21,9 @@ namespace sluice {
 
 namespace {
 
-constexpr unsigned kFlatRoom = 65535 + 128 + RTE_PKTMBUF_HEADROOM;  // a datagram with its link header
-constexpr unsigned kExpireBudget = 4;  // datagrams looked at by one expire()
+constexpr unsigned kFlatRoom =
+    65535 + 128 + RTE_PKTMBUF_HEADROOM;  // a datagram with its link header
+constexpr unsigned kExpireBudget = 4;    // datagrams looked at by one expire()
 
 struct Piece {
   rte_mbuf* m;
@@ -34,11 +35,11 @@ struct Piece {
 struct Datagram {
   FragmentHeader id;  // of the first piece that came; address, id, zone and proto identify
   uint64_t deadline_ns;
-  uint32_t total;     // payload bytes, known with the last fragment; 0: not yet
-  uint32_t have;      // payload bytes collected
+  uint32_t total;  // payload bytes, known with the last fragment; 0: not yet
+  uint32_t have;   // payload bytes collected
   uint16_t count;
   bool used;
-  bool poisoned;      // dropped already: what still comes goes the same way until the deadline
+  bool poisoned;  // dropped already: what still comes goes the same way until the deadline
   Reason poison;
   Piece piece[kMaxFragments];
 };
@@ -64,7 +65,7 @@ uint32_t hash_of(const FragmentHeader& f) noexcept {
 struct FragmentTable::Impl {
   FragmentOptions options;
   rte_mempool* copies = nullptr;
-  std::vector<Datagram> slots;   // open addressing over a few probes
+  std::vector<Datagram> slots;  // open addressing over a few probes
   unsigned used = 0;
   unsigned held = 0;
   unsigned sweep = 0;
@@ -143,8 +144,8 @@ static bool overlaps(const Datagram& d, const FragmentHeader& f) noexcept {
 }
 
 rte_mbuf* FragmentTable::Impl::assemble(Datagram& d) noexcept {
-  const Piece* first = std::find_if(d.piece, d.piece + d.count,
-                                    [](const Piece& p) { return p.offset == 0; });
+  const Piece* first =
+      std::find_if(d.piece, d.piece + d.count, [](const Piece& p) { return p.offset == 0; });
   const FragmentHeader& h = d.id;
   const unsigned header_end = first->data_offset - (h.family == kFamilyIpv6 ? 8 : 0);
   const unsigned ip_len = header_end - h.l3_offset + d.total;
@@ -164,8 +165,7 @@ rte_mbuf* FragmentTable::Impl::assemble(Datagram& d) noexcept {
     return nullptr;
   }
   auto* priv = static_cast<FlatPrivate*>(rte_mbuf_to_priv(flat));
-  auto* to = reinterpret_cast<uint8_t*>(
-      rte_pktmbuf_append(flat, static_cast<uint16_t>(frame_len)));
+  auto* to = reinterpret_cast<uint8_t*>(rte_pktmbuf_append(flat, static_cast<uint16_t>(frame_len)));
   const auto* from = rte_pktmbuf_mtod(first->m, const uint8_t*);
   std::memcpy(to, from, header_end);
   priv->count = d.count;
@@ -217,7 +217,9 @@ FragmentTable::FragmentTable(const FragmentOptions& options) : impl_(std::make_u
   }
 }
 
-FragmentTable::~FragmentTable() { rte_mempool_free(impl_->copies); }
+FragmentTable::~FragmentTable() {
+  rte_mempool_free(impl_->copies);
+}
 
 void FragmentTable::set_dropper(Dropper dropper, void* context) noexcept {
   impl_->dropper = dropper;
@@ -284,7 +286,9 @@ void FragmentTable::drop_all(Reason r) noexcept {
   }
 }
 
-unsigned FragmentTable::held() const noexcept { return impl_->held; }
+unsigned FragmentTable::held() const noexcept {
+  return impl_->held;
+}
 
 bool FragmentTable::copies_home() const noexcept {
   return rte_mempool_avail_count(impl_->copies) == impl_->copies->size;

@@ -50,13 +50,13 @@ inline unsigned frame_count(rte_mbuf* m) noexcept {
 void free_packet(rte_mbuf* m) noexcept;
 
 struct FragmentOptions {
-  const char* name = "";        // unique in EAL's registries
-  unsigned datagrams = 1024;    // under collection at once
-  unsigned max_fragments = 8;   // a datagram, at most kMaxFragments
+  const char* name = "";       // unique in EAL's registries
+  unsigned datagrams = 1024;   // under collection at once
+  unsigned max_fragments = 8;  // a datagram, at most kMaxFragments
   uint64_t timeout_ns = 2'000'000'000;
-  unsigned flat_copies = 64;    // datagrams in the stages at once
+  unsigned flat_copies = 64;  // datagrams in the stages at once
   int socket_id = -1;
-  bool wait_for_copy = false;   // replay: wait until a flat copy is free
+  bool wait_for_copy = false;  // replay: wait until a flat copy is free
 };
 
 // One lane's collection; its first worker's. Bounded in datagrams, bytes (64 KiB
@@ -82,7 +82,7 @@ class FragmentTable {
   // Gives up everything.
   void drop_all(Reason reason) noexcept;
 
-  unsigned held() const noexcept;  // frames
+  unsigned held() const noexcept;     // frames
   bool copies_home() const noexcept;  // every flat copy is back in its pool
 
  private:

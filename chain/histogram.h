@@ -24,7 +24,8 @@ class Histogram {
 
   // Any thread.
   uint64_t count() const noexcept;
-  uint64_t percentile(double p) const noexcept;  // 0 < p <= 100: upper end of the bucket; 0 if empty
+  uint64_t percentile(
+      double p) const noexcept;  // 0 < p <= 100: upper end of the bucket; 0 if empty
   uint64_t max() const noexcept { return max_; }
   const std::array<uint64_t, kBuckets>& buckets() const noexcept { return buckets_; }
   static uint64_t upper_bound(unsigned bucket) noexcept;  // largest value of the bucket
@@ -34,7 +35,8 @@ class Histogram {
 
   static unsigned bucket_of(uint64_t value) noexcept {
     if (value < kSteps) return static_cast<unsigned>(value);
-    const unsigned octave = static_cast<unsigned>(std::bit_width(value)) - 5;  // value >> octave in 16..31
+    const unsigned octave =
+        static_cast<unsigned>(std::bit_width(value)) - 5;  // value >> octave in 16..31
     const unsigned bucket = (octave + 1) * kSteps + static_cast<unsigned>((value >> octave) & 15);
     return bucket < kBuckets ? bucket : kBuckets - 1;
   }

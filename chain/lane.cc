@@ -9,8 +9,6 @@
 #include <random>
 #include <stdexcept>
 
-#include "chain/zone_rules.h"
-
 namespace sluice {
 
 namespace {
@@ -53,7 +51,9 @@ uint64_t random_seed() {
   return (uint64_t{device()} << 32) | device();
 }
 
-size_t align_up(size_t value, size_t to) { return (value + to - 1) / to * to; }
+size_t align_up(size_t value, size_t to) {
+  return (value + to - 1) / to * to;
+}
 
 }  // namespace
 
@@ -179,14 +179,15 @@ void Lane::build_workers(const LaneOptions& options) {
       h.stages = static_cast<unsigned>(appliance.line.size());
       h.config = &config;
       h.inputs = appliance.inputs[options.index];
-      h.zones = zone_rules(config);
+      for (const PortConfig& port : config.ports) {
+        h.zones.push_back({port.first_zone, port.zone_per_vlan});
+      }
       h.from_lanes = options.from_lanes;
       h.to_lanes = options.to_lanes;
       h.epochs = &appliance.directory->epochs;
       h.clock = options.clock;
       h.replay = appliance.replay;
-      worker->set_head(
-          std::make_unique<LaneHead>(h, *table_, *fragments_, worker->statistics()));
+      worker->set_head(std::make_unique<LaneHead>(h, *table_, *fragments_, worker->statistics()));
     }
     if (i + 1 == count) {
       worker->set_tail(std::make_unique<LaneTail>(appliance.outputs[options.index], *runner,

@@ -79,9 +79,8 @@ unsigned LaneHead::receive(unsigned source, Burst& out) noexcept {
     Flow* flow = flows[i];
     // An earlier packet of this burst may have opened or ended it meanwhile.
     if (!flow || (flow->flags & kFlowEnded)) flow = table_.lookup(parsed.key, now_ns_);
-    const bool in = parsed.kind == PacketKind::IcmpError
-                        ? admit_icmp_error(m, parsed, flow)
-                        : admit(m, parsed, hashes[i], flow);
+    const bool in = parsed.kind == PacketKind::IcmpError ? admit_icmp_error(m, parsed, flow)
+                                                         : admit(m, parsed, hashes[i], flow);
     if (in) out.push(m);
   }
   out.now_ns = now_ns_;
@@ -148,8 +147,8 @@ void LaneHead::sort(rte_mbuf* m, const ParseOptions& options, Pending& pending,
   switch (parsed.kind) {
     case PacketKind::Bad:
     case PacketKind::Fragment:  // a fragment within a datagram: nothing sane sends that
-      drop_packet(m, parsed.kind == PacketKind::Bad ? parsed.reason
-                                                    : reason(CoreReason::FragmentBad),
+      drop_packet(m,
+                  parsed.kind == PacketKind::Bad ? parsed.reason : reason(CoreReason::FragmentBad),
                   statistics_);
       return;
     case PacketKind::Control:
@@ -301,10 +300,9 @@ void LaneHead::refresh(Flow& flow, Direction dir, uint16_t ingress) noexcept {
     c.chain = policy_->port_chain[c.ingress[0] != UINT8_MAX ? c.ingress[0] : ingress];
   }
   if (flow.value != FlowClass::Established && c.passed) {
-    const bool both_spoke = flow.key.proto == IPPROTO_TCP
-                                ? flow.state >= FlowState::Established &&
-                                      flow.state != FlowState::PickedUp
-                                : flow.state == FlowState::Replied;
+    const bool both_spoke = flow.key.proto == IPPROTO_TCP ? flow.state >= FlowState::Established &&
+                                                                flow.state != FlowState::PickedUp
+                                                          : flow.state == FlowState::Replied;
     const FlowClass value = both_spoke ? FlowClass::Established : FlowClass::HalfOpen;
     if (value != flow.value) table_.promote(flow, value);
   }

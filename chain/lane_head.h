@@ -26,11 +26,11 @@ namespace sluice {
 
 struct LaneHeadOptions {
   unsigned lane = 0;
-  unsigned stages = 0;                   // of the line
+  unsigned stages = 0;  // of the line
   const Config* config = nullptr;
   std::vector<Input*> inputs;
-  std::vector<ZoneRule> zones;           // by port
-  std::vector<rte_ring*> from_lanes;     // [lane], null for the own one
+  std::vector<ZoneRule> zones;        // by port
+  std::vector<rte_ring*> from_lanes;  // [lane], null for the own one
   std::vector<rte_ring*> to_lanes;
   const BindingEpochs* epochs = nullptr;
   const TscClock* clock = nullptr;

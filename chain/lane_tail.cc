@@ -83,7 +83,8 @@ void LaneTail::flush(unsigned port) noexcept {
   for (unsigned i = 0; i < queue.size; ++i) bytes += queue.pkts[i]->pkt_len;
   const uint16_t sent = outputs_[port]->transmit(queue.pkts, queue.size);
   statistics_.transmitted += sent;
-  const Reason why = reason(outputs_[port]->link_up() ? CoreReason::TxFull : CoreReason::TxPortDown);
+  const Reason why =
+      reason(outputs_[port]->link_up() ? CoreReason::TxFull : CoreReason::TxPortDown);
   for (unsigned i = sent; i < queue.size; ++i) {
     bytes -= queue.pkts[i]->pkt_len;
     statistics_.dropped[why] += 1;

@@ -16,30 +16,31 @@
 namespace sluice {
 
 enum : uint16_t {
-  kMetaReply = 1 << 0,        // sent by the flow's responder
+  kMetaReply = 1 << 0,  // sent by the flow's responder
   kMetaIpv6 = 1 << 1,
-  kMetaNewFlow = 1 << 2,      // this packet created its flow
-  kMetaReassembled = 1 << 3,  // flat copy of a datagram; its fragments hang on it (chain/fragments.h)
-  kMetaGenerated = 1 << 4,    // made by Sluice (a reject's answer)
-  kMetaToSender = 1 << 5,     // leaves towards where it seems to come from: on a wire by `m->port`
-  kMetaControl = 1 << 6,      // link-local control: ARP, ND, LACP, LLDP, STP; has no flow
-  kMetaIcmpError = 1 << 7,    // belongs to the flow that it quotes; its payload is none of the flow's
+  kMetaNewFlow = 1 << 2,  // this packet created its flow
+  kMetaReassembled =
+      1 << 3,               // flat copy of a datagram; its fragments hang on it (chain/fragments.h)
+  kMetaGenerated = 1 << 4,  // made by Sluice (a reject's answer)
+  kMetaToSender = 1 << 5,   // leaves towards where it seems to come from: on a wire by `m->port`
+  kMetaControl = 1 << 6,    // link-local control: ARP, ND, LACP, LLDP, STP; has no flow
+  kMetaIcmpError = 1 << 7,  // belongs to the flow that it quotes; its payload is none of the flow's
   kMetaIcmpEcho = 1 << 8,
-  kMetaTcp = 1 << 9,          // the packet's own transport header (not that of a quoted flow)
+  kMetaTcp = 1 << 9,  // the packet's own transport header (not that of a quoted flow)
   kMetaUdp = 1 << 10,
-  kMetaLocalEnd = 1 << 11,    // taken by Sluice itself (answered or consumed), nothing to transmit
+  kMetaLocalEnd = 1 << 11,  // taken by Sluice itself (answered or consumed), nothing to transmit
 };
 
 // Each field has one writer. Header offsets are the mbuf's own l2_len, l3_len
 // (with IPv6 extension headers) and l4_len; the ingress is m->port.
 struct PacketMeta {
-  Flow* flow;           // first worker; null: no flow (control frames, what is no IP)
-  uint64_t time_ns;     // first worker; receive time, Unix epoch; the capture's clock in replay
-  uint16_t payload_len; // parse; bytes behind the transport header, without Ethernet padding
-  uint16_t egress;      // forwarding; port id
-  uint16_t flags;       // kMeta*: parse and first worker; kMetaLocalEnd forwarding
-  Verdict verdict;      // the first stage that decides against the packet
-  Reason reason;        // with it; the first reason stays
+  Flow* flow;            // first worker; null: no flow (control frames, what is no IP)
+  uint64_t time_ns;      // first worker; receive time, Unix epoch; the capture's clock in replay
+  uint16_t payload_len;  // parse; bytes behind the transport header, without Ethernet padding
+  uint16_t egress;       // forwarding; port id
+  uint16_t flags;        // kMeta*: parse and first worker; kMetaLocalEnd forwarding
+  Verdict verdict;       // the first stage that decides against the packet
+  Reason reason;         // with it; the first reason stays
 };
 static_assert(sizeof(PacketMeta) == 24);
 
@@ -69,7 +70,9 @@ inline void give_verdict(rte_mbuf* m, Verdict verdict, Reason reason) noexcept {
   p.verdict = verdict;
   p.reason = reason;
 }
-inline void drop(rte_mbuf* m, Reason reason) noexcept { give_verdict(m, Verdict::Drop, reason); }
+inline void drop(rte_mbuf* m, Reason reason) noexcept {
+  give_verdict(m, Verdict::Drop, reason);
+}
 
 // Typed views of the headers that parse has found.
 template <typename T>

@@ -28,26 +28,26 @@ struct ParseOptions {
 };
 
 enum class PacketKind : uint8_t {
-  Flow,        // has a key
-  IcmpError,   // the key is that of the quoted packet's flow
-  Control,     // ARP, ND, LACP, LLDP, STP: no flow
-  Other,       // no IP: no flow
-  Fragment,    // `fragment` is set, no key yet
-  Bad,         // `reason` says why
+  Flow,       // has a key
+  IcmpError,  // the key is that of the quoted packet's flow
+  Control,    // ARP, ND, LACP, LLDP, STP: no flow
+  Other,      // no IP: no flow
+  Fragment,   // `fragment` is set, no key yet
+  Bad,        // `reason` says why
 };
 
 // What identifies a datagram's fragments, and where this one lies.
 struct FragmentHeader {
   FlowAddress source, destination;
-  uint32_t id;          // as on the wire
+  uint32_t id;  // as on the wire
   uint16_t zone;
-  uint8_t proto;        // IPv4: protocol; IPv6: next header of the fragment header
+  uint8_t proto;  // IPv4: protocol; IPv6: next header of the fragment header
   uint8_t family;
-  uint16_t offset;      // bytes
-  uint16_t length;      // bytes of payload
+  uint16_t offset;  // bytes
+  uint16_t length;  // bytes of payload
   bool more;
-  uint16_t l3_offset;   // of the IP header in the frame
-  uint16_t data_offset; // of the fragment's payload in the frame
+  uint16_t l3_offset;               // of the IP header in the frame
+  uint16_t data_offset;             // of the fragment's payload in the frame
   uint16_t fragment_header_offset;  // IPv6: of the fragment header in the frame
   uint16_t next_header_offset;      // IPv6: of the byte that names the fragment header
 };
@@ -55,10 +55,10 @@ struct FragmentHeader {
 struct ParsedPacket {
   PacketKind kind;
   Reason reason;
-  uint8_t sender_end;  // 0 or 1: the key's end that sent this packet
-  uint16_t ip_len;     // bytes, header included
-  FlowKey key;         // normalised
-  TcpSegment tcp;      // Flow and TCP only
+  uint8_t sender_end;       // 0 or 1: the key's end that sent this packet
+  uint16_t ip_len;          // bytes, header included
+  FlowKey key;              // normalised
+  TcpSegment tcp;           // Flow and TCP only
   FragmentHeader fragment;  // Fragment only
 };
 

@@ -21,11 +21,11 @@ struct ChainEntry {
 // Immutable while it is in force, but for the lane parts, each of which belongs
 // to one worker of its lane.
 struct Policy {
-  uint16_t generation = 0;                  // 1..65535, never 0
-  std::vector<ChainEntry> chains;           // by position in Config::chains
-  std::vector<uint8_t> port_chain;          // chain of an ingress, by position in Config::ports
-  std::vector<std::unique_ptr<const StagePolicy>> stages;          // by position in the line
-  std::vector<std::vector<std::unique_ptr<LanePart>>> parts;       // [lane][stage]; may be null
+  uint16_t generation = 0;          // 1..65535, never 0
+  std::vector<ChainEntry> chains;   // by position in Config::chains
+  std::vector<uint8_t> port_chain;  // chain of an ingress, by position in Config::ports
+  std::vector<std::unique_ptr<const StagePolicy>> stages;     // by position in the line
+  std::vector<std::vector<std::unique_ptr<LanePart>>> parts;  // [lane][stage]; may be null
 };
 
 // Compiles every stage of the line from the configuration; null if any error

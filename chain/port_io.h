@@ -22,7 +22,7 @@ class Input {
   // Nothing will ever come again. Worker.
   virtual bool exhausted() const noexcept { return false; }
 
-  uint16_t port = 0;               // position in Config::ports
+  uint16_t port = 0;                // position in Config::ports
   bool verify_ip_checksum = false;  // in software
   bool verify_by_flags = false;     // by the NIC's flags in ol_flags, IP and transport
 };

@@ -48,7 +48,9 @@ enum class CoreReason : Reason {
   Count
 };
 
-constexpr Reason reason(CoreReason r) { return static_cast<Reason>(r); }
+constexpr Reason reason(CoreReason r) {
+  return static_cast<Reason>(r);
+}
 
 struct StageType;
 
@@ -59,7 +61,7 @@ class ReasonTable {
 
   Reason first_of_stage(unsigned index) const { return first_[index]; }
   size_t size() const { return names_.size(); }
-  const std::string& name(Reason r) const { return names_[r]; }        // "firewall.no_rule"
+  const std::string& name(Reason r) const { return names_[r]; }  // "firewall.no_rule"
   std::string_view help(Reason r) const { return help_[r]; }
 
  private:

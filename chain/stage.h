@@ -55,14 +55,14 @@ class LanePart {
 // What a stage gets to know of the place where it works. Outlives the stage.
 struct StageResources {
   uint16_t lane = 0;
-  unsigned index = 0;         // position in the line
-  Reason first_reason = 0;    // of its own reasons in the concatenated table
+  unsigned index = 0;                     // position in the line
+  Reason first_reason = 0;                // of its own reasons in the concatenated table
   size_t slot_offset = kFlowContextSize;  // of its slot in a flow's tail
   int socket_id = -1;
   uint32_t flow_capacity = 0;  // flows of the lane's table
   EventQueue* events = nullptr;
   const Directory* directory = nullptr;
-  bool replay = false;        // time is the capture's; nothing may be lost for want of room
+  bool replay = false;  // time is the capture's; nothing may be lost for want of room
 };
 
 // One instance per lane, used by one worker: no locks, no atomics.
@@ -172,8 +172,8 @@ struct StageCommand {
 struct StageType {
   std::string_view name;  // the TOML section: [stage.firewall]
   std::string_view help;
-  bool every_packet = false;   // settled flows and packets without a flow visit it too
-  size_t flow_slot_size = 0;   // bytes of private state in each flow entry, multiple of 4
+  bool every_packet = false;  // settled flows and packets without a flow visit it too
+  size_t flow_slot_size = 0;  // bytes of private state in each flow entry, multiple of 4
   std::span<const CounterInfo> counters;
   std::span<const DropReason> drop_reasons;
   std::span<const StageCommand> commands;

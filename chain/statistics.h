@@ -8,9 +8,9 @@
 #include <array>
 #include <cstdint>
 
+#include "chain/flow_context.h"
 #include "chain/histogram.h"
 #include "chain/verdict.h"
-#include "chain/flow_context.h"
 
 namespace sluice {
 
@@ -26,19 +26,19 @@ struct StageStatistics {
 struct WorkerStatistics {
   // Conservation, summed over a lane's workers:
   // received + generated = transmitted + sum of dropped + held.
-  uint64_t received = 0;         // from devices or passed over by another lane
+  uint64_t received = 0;  // from devices or passed over by another lane
   uint64_t received_bytes = 0;
-  uint64_t generated = 0;        // frames that Sluice made
-  uint64_t transmitted = 0;      // accepted by a device or passed over to another lane
+  uint64_t generated = 0;    // frames that Sluice made
+  uint64_t transmitted = 0;  // accepted by a device or passed over to another lane
   uint64_t transmitted_bytes = 0;
-  uint64_t passed_over = 0;      // of `transmitted`: to another lane
-  uint64_t taken_over = 0;       // of `received`: from another lane
-  uint64_t held = 0;             // now: fragments waiting for the rest (gauge)
+  uint64_t passed_over = 0;             // of `transmitted`: to another lane
+  uint64_t taken_over = 0;              // of `received`: from another lane
+  uint64_t held = 0;                    // now: fragments waiting for the rest (gauge)
   std::array<uint64_t, 256> dropped{};  // by Reason
   uint64_t polls = 0, busy_polls = 0;
-  uint64_t busy_cycles = 0;      // TSC cycles of polls that found work
-  uint64_t events_ended = 0;     // end-of-flow events that passed here
-  Histogram chain_latency;       // ns from received to handed to transmit, each burst
+  uint64_t busy_cycles = 0;           // TSC cycles of polls that found work
+  uint64_t events_ended = 0;          // end-of-flow events that passed here
+  Histogram chain_latency;            // ns from received to handed to transmit, each burst
   StageStatistics stage[kMaxStages];  // by position in the line; those of this worker
 };
 

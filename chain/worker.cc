@@ -14,9 +14,9 @@
 namespace sluice {
 
 namespace {
-constexpr unsigned kTimedBursts = 16;     // stages are timed on one burst in so many
-constexpr unsigned kEndsPerPoll = 32;     // end-of-flow events sent by one poll
-constexpr unsigned kReleaseBudget = 16;   // flows let go of an old policy by one poll
+constexpr unsigned kTimedBursts = 16;    // stages are timed on one burst in so many
+constexpr unsigned kEndsPerPoll = 32;    // end-of-flow events sent by one poll
+constexpr unsigned kReleaseBudget = 16;  // flows let go of an old policy by one poll
 }  // namespace
 
 Worker::Worker(const WorkerOptions& options) : options_(options) {}
@@ -202,9 +202,8 @@ void Worker::handle(Burst& burst, uint64_t begin_tsc) noexcept {
   const uint64_t now_tsc = rte_rdtsc();
   // Behind a ring the time of receipt is known from the packet alone, and in
   // replay that is the capture's: there the latency is this worker's own.
-  const uint64_t latency_ns = head_ || options_.replay
-                                  ? options_.clock->to_ns(now_tsc - begin_tsc)
-                                  : options_.clock->now_ns(now_tsc) - first_ns;
+  const uint64_t latency_ns = head_ || options_.replay ? options_.clock->to_ns(now_tsc - begin_tsc)
+                                                       : options_.clock->now_ns(now_tsc) - first_ns;
   statistics_.chain_latency.record(latency_ns, packets);
 }
 

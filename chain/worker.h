@@ -31,7 +31,7 @@ struct WorkerControl {
 // What one lane's workers have in common.
 struct LaneShared {
   unsigned lane = 0;
-  std::atomic<const Policy*> next_policy{nullptr};  // control thread -> first worker
+  std::atomic<const Policy*> next_policy{nullptr};     // control thread -> first worker
   std::atomic<const Policy*> leaving_policy{nullptr};  // waits for flows that refer to its parts
   FlowTable* table = nullptr;
   FragmentTable* fragments = nullptr;
@@ -61,7 +61,7 @@ class alignas(RTE_CACHE_LINE_SIZE) Worker {
   void set_events(std::unique_ptr<EventQueue> events) { events_ = std::move(events); }
 
   // ---- its own thread ----
-  void run() noexcept;   // until shut down
+  void run() noexcept;  // until shut down
   // One round: every source once. True if there was anything to do.
   bool poll() noexcept;
 
