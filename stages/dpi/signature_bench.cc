@@ -5,15 +5,14 @@
 // bytes of text in which one packet in 16 has a match. The figure is payload
 // bits a second.
 #include <benchmark/benchmark.h>
-#include <netinet/in.h>
 #include <rte_mbuf.h>
 
 #include <array>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "chain/packet_meta.h"

@@ -6,7 +6,9 @@
 #include <hs/hs_compile.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <optional>
 
 #include "stages/dpi/signature_expression.h"
 

@@ -9,7 +9,10 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstddef>
+#include <span>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "chain/packet_meta.h"

@@ -18,7 +18,6 @@
 
 #include "chain/directory.h"
 #include "config/errors.h"
-#include "flowtable/flow.h"
 #include "stages/dpi/signature_header.h"
 
 namespace sluice {
