@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the Sluice authors
+"""Makes the fuzz targets' seed corpora from what the repository has.
+
+  tests/fuzz/seeds.py FOLDER      writes FOLDER/<target>/*
+
+parse: frames of the sample capture behind a byte of options, and cuts of them;
+http, dns, tls: their payloads; config, signature_rule: the example files;
+fragments: whole, reversed, overlapping and missing pieces.
+"""
+import os
+import struct
+import sys
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
+
+
+def frames(path):
+    with open(path, 'rb') as f:
+        data = f.read()
+    order = '<' if data[:4] in (b'\xd4\xc3\xb2\xa1', b'\x4d\x3c\xb2\xa1') else '>'
+    at = 24
+    while at + 16 <= len(data):
+        length = struct.unpack_from(order + 'I', data, at + 8)[0]
+        yield data[at + 16:at + 16 + length]
+        at += 16 + length
+
+
+def transport(frame):
+    """(protocol, source port, destination port, payload), or None."""
+    kind = frame[12:14]
+    if kind == b'\x08\x00':
+        proto, at = frame[23], 14 + (frame[14] & 15) * 4
+        end = 14 + struct.unpack_from('>H', frame, 16)[0]
+    elif kind == b'\x86\xdd':
+        proto, at = frame[20], 54
+        end = 54 + struct.unpack_from('>H', frame, 18)[0]
+    else:
+        return None
+    if proto not in (6, 17):
+        return proto, 0, 0, frame[at:end]
+    source, destination = struct.unpack_from('>HH', frame, at)
+    header = 8 if proto == 17 else (frame[at + 12] >> 4) * 4
+    return proto, source, destination, frame[at + header:end]
+
+
+class Corpus:
+    def __init__(self, folder, target):
+        self.folder = os.path.join(folder, target)
+        os.makedirs(self.folder, exist_ok=True)
+        self.count = 0
+
+    def add(self, data):
+        with open(os.path.join(self.folder, '%03d' % self.count), 'wb') as f:
+            f.write(data)
+        self.count += 1
+
+
+def record(datagram, offset, length, more=True, ipv6=False, odd=False, pause=0):
+    choice = datagram | ipv6 << 4 | odd << 5 | more << 6
+    size = length // 8 if length % 8 == 0 else 0x80 | length
+    return bytes((choice, offset // 8 >> 8, offset // 8 & 255, size, pause))
+
+
+def fragment_seeds(corpus):
+    for family in (False, True):
+        def piece(offset, length, more=True, **options):
+            return record(1, offset, length, more, ipv6=family, **options)
+        whole = [piece(0, 800), piece(800, 800), piece(1600, 100, False)]
+        corpus.add(b''.join(whole))
+        corpus.add(b''.join(reversed(whole)))
+        corpus.add(b''.join([piece(0, 800, odd=True)] + whole[1:]))
+        corpus.add(b''.join([whole[0], piece(792, 800), whole[2]]))
+        corpus.add(b''.join([whole[0], piece(800, 800, pause=255), whole[2]]))
+        corpus.add(b''.join([whole[0]] * 2))
+        corpus.add(b''.join(piece(i * 8, 8) for i in range(9)))
+        corpus.add(b''.join(record(i, 0, 8, ipv6=family) for i in range(16)))
+        corpus.add(b''.join([piece(i * 1016, 1016) for i in range(7)] + [piece(7112, 99, False)]))
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    out = sys.argv[1]
+    sample = list(frames(os.path.join(ROOT, 'app', 'sample', 'office.pcap')))
+    parse, http, dns, tls = (Corpus(out, t) for t in ('parse', 'http', 'dns', 'tls'))
+    seen = set()
+    for frame in sample:
+        found = transport(frame)
+        # One of each kind is enough to begin with.
+        kind = (frame[12:14], found and (found[0], min(found[1:3]), len(found[3]) > 0))
+        if kind not in seen:
+            seen.add(kind)
+            for options in (0, 7):
+                parse.add(bytes([options]) + frame)
+            tagged = frame[:12] + b'\x81\x00\x00\x0a' + frame[12:]
+            parse.add(b'\x04' + tagged)
+            parse.add(b'\x00' + tagged[:12] + b'\x88\xa8\x00\x14' + tagged[12:])
+            parse.add(b'\x00' + frame[:len(frame) // 2])
+        if found and found[3]:
+            proto, source, destination, payload = found
+            if proto == 17 and 53 in (source, destination):
+                dns.add(payload)
+            elif proto == 6 and destination == 80:
+                http.add(payload)
+            elif proto == 6 and payload[0] == 22:
+                tls.add(payload)
+    for frame in (frame for frame in sample if frame[12:14] == b'\x08\x00'):
+        quoting = bytearray(frame[:34]) + b'\x03\x03\x00\x00\x00\x00\x00\x00' + frame[14:42]
+        struct.pack_into('>H', quoting, 16, len(quoting) - 14)
+        quoting[23] = 1
+        parse.add(b'\x00' + bytes(quoting))
+        break
+
+    config = Corpus(out, 'config')
+    examples = os.path.join(ROOT, 'config', 'examples')
+    for name in sorted(os.listdir(examples)):
+        with open(os.path.join(examples, name), 'rb') as f:
+            config.add(f.read() + b'lane[0].lcore=3')
+    rules = Corpus(out, 'signature_rule')
+    with open(os.path.join(ROOT, 'app', 'sample', 'office.rules'), 'rb') as f:
+        rules.add(f.read())
+    rules.add(b'alert udp [10.0.0.0/8,!10.1.0.0/16] 1024: <> any [53,!5353] '
+              b'(msg:"a \\"quoted\\" name"; content:!"|de ad|be\\;ef"; pcre:"/a[^\\/]+b/smi"; '
+              b'sid:1; rev:2;)\n')
+    fragment_seeds(Corpus(out, 'fragments'))
+
+
+if __name__ == '__main__':
+    main()
