@@ -101,10 +101,11 @@ std::unique_ptr<const StagePolicy> compile_dpi_policy(ConfigSection section,
   policy->signatures =
       SignatureSet::load(signature_files(section, context), context.directory, section.errors());
   section.finish();
-  if (!policy->signatures || section.errors().all().size() != errors_before) return nullptr;
-
+  // Given even where this stage is wrong, so that the firewall's rules are
+  // checked against them all the same.
   policy->names = application_names();
   context.directory.applications = *policy->names;
+  if (!policy->signatures || section.errors().all().size() != errors_before) return nullptr;
   return policy;
 }
 
