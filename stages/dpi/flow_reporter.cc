@@ -176,12 +176,14 @@ bool FlowReporter::read_dns(std::span<const uint8_t> bytes, Flow& flow,
 
 bool FlowReporter::conclude(Flow& flow, Inspection& inspection,
                             const Classification& found) noexcept {
-  const bool quic = is_quic(found);
-  const bool tls = !quic && (is_tls(found) || inspection.hello_seen);
+  // A guess by port is no handshake, and where nDPI has not seen one either, its
+  // fields hold another protocol's.
+  const bool quic = found.is_seen() && is_quic(found);
+  const bool ndpi_tls = found.is_seen() && is_tls(found);
+  const bool tls = !quic && (ndpi_tls || inspection.hello_seen);
   if (!quic && !tls) return name_host(flow, NdpiEngine::host_name(*inspection.ndpi));
 
-  // Where nDPI says neither, its fields hold another protocol's.
-  const NdpiHello hello = quic || is_tls(found) ? NdpiEngine::hello(*inspection.ndpi) : NdpiHello{};
+  const NdpiHello hello = quic || ndpi_tls ? NdpiEngine::hello(*inspection.ndpi) : NdpiHello{};
   const bool named = name_host(flow, hello.server_name);
   ++(quic ? counters_.quic_flows : counters_.tls_flows);
   Event* e = event(quic ? EventType::Quic : EventType::Tls, flow,

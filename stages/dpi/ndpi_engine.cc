@@ -65,6 +65,10 @@ bool is_one_of(const Classification& c, std::initializer_list<uint16_t> numbers)
 
 }  // namespace
 
+bool Classification::is_seen() const noexcept {
+  return confidence == NDPI_CONFIDENCE_DPI;
+}
+
 void NdpiEngine::Deleter::operator()(ndpi_detection_module_struct* module) const noexcept {
   ndpi_exit_detection_module(module);
 }

@@ -26,6 +26,7 @@ struct Classification {
   uint64_t risks = 0;
 
   bool known() const noexcept { return app != 0; }
+  bool is_seen() const noexcept;  // in the payload, not guessed by port, address or memory
   friend bool operator==(const Classification&, const Classification&) = default;
 };
 
@@ -60,6 +61,7 @@ class NdpiEngine {
   // `guess`. Sets `guessed` if it is a guess.
   Classification give_up(ndpi_flow_struct& flow, bool guess, bool& guessed) noexcept;
   // Gives back all that nDPI has allocated for the flow, not the state itself.
+  // Once: the state is good for nothing afterwards.
   static void release(ndpi_flow_struct& flow) noexcept;
 
   static std::string_view host_name(const ndpi_flow_struct& flow) noexcept;

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include "tests/unit/stages/dpi/dpi_fixture.h"
+
+namespace sluice::test {
+namespace {
+
+class DpiEventsTest : public DpiTest {};
+
+INSTANTIATE_TEST_SUITE_P(Families, DpiEventsTest, kDpiFamilies,
+                         [](const auto& info) { return info.param.name; });
+
+TEST_P(DpiEventsTest, TellsOfEachHttpRequest) {
+  install();
+  auto flow = open(from_client());
+  handshake(*flow);
+  send(*flow, from_client().payload(
+                  "POST /a\x01?b HTTP/1.1\r\nHost: One.Example:8080\r\nUser-Agent: x y\r\n\r\n"));
+  const auto told = take_events();
+  ASSERT_EQ(told.size(), 1u);
+  const Event& e = told[0];
+  EXPECT_EQ(e.type, EventType::Http);
+  EXPECT_EQ(e.get_text(kTextHost), "one.example");
+  EXPECT_EQ(e.get_text(kTextUrl), "/a??b") << "no control characters";
+  EXPECT_EQ(e.get_text(kTextAgent), "x y");
+  EXPECT_EQ(e.get_text(kTextMore), "POST");
+  EXPECT_EQ(e.direction, Direction::Original);
+  EXPECT_EQ(e.time_ns, time_ns);
+  end(*flow);
+}
+
+TEST_P(DpiEventsTest, TellsOfATlsHandshakeOnce) {
+  install();
+  server_port = 443;
+  auto flow = open(from_client());
+  handshake(*flow);
+  const std::string name = std::string(120, 'n') + ".Example";  // longer than nDPI keeps
+  send(*flow,
+       from_client().payload(client_hello(server_name_extension(name) + alpn_extension({"h2"}))));
+  send(*flow, from_server().payload(server_hello(tls_extension(43, "\x03\x04"))));
+  const Event record = end(*flow);
+  const auto told = take_events();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].type, EventType::Tls);
+  EXPECT_EQ(told[0].get_text(kTextHost), std::string(120, 'n') + ".example");
+  EXPECT_EQ(told[0].get_text(kTextUrl), "h2");
+  EXPECT_EQ(told[0].get_text(kTextAgent), "TLS 1.3");
+  EXPECT_EQ(told[0].get_text(kTextMore).size(), 32u) << "JA3";
+  EXPECT_EQ(record.get_text(kTextHost), told[0].get_text(kTextHost));
+  EXPECT_EQ(flow->context().host, nullptr) << "given back with the flow";
+}
+
+TEST_P(DpiEventsTest, DoesNotTellOfAHandshakeThatIsOnlyGuessed) {
+  install();
+  server_port = 443;
+  auto flow = open(from_client());
+  send(*flow, from_client().flags(kTcpSyn).seq(0));
+  end(*flow);
+  EXPECT_EQ(app(*flow), "TLS");
+  EXPECT_TRUE(take_events().empty());
+}
+
+TEST_P(DpiEventsTest, TellsOfEveryDnsQueryOfAFlow) {
+  install();
+  server_port = 53;
+  auto flow = open(datagram());
+  send(*flow, datagram().payload(dns_query({"www", "Example", "org"}, 1)));
+  const auto answer = eth().ip(GetParam().server, GetParam().client).udp(53, 40000);
+  send(*flow, PacketBuilder(answer).payload(dns_query({"www", "example", "org"}, 1, 0x8180)));
+  send(*flow, datagram().payload(dns_query({"www", "example", "org"}, 28)));
+  send(*flow, datagram().payload(dns_query({"other"}, 999)));
+  const auto told = take_events();
+  ASSERT_EQ(told.size(), 3u);
+  EXPECT_EQ(told[0].type, EventType::Dns);
+  EXPECT_EQ(told[0].get_text(kTextHost), "www.example.org");
+  EXPECT_EQ(told[0].get_text(kTextAgent), "A");
+  EXPECT_EQ(told[1].get_text(kTextAgent), "AAAA");
+  EXPECT_EQ(told[2].number, 999);
+  EXPECT_EQ(told[2].get_text(kTextAgent), "");
+  EXPECT_EQ(host(*flow), "www.example.org") << "the first name";
+  EXPECT_EQ(app(*flow), "DNS");
+  end(*flow);
+}
+
+TEST_P(DpiEventsTest, StopsReadingDnsAfterABoundedNumberOfPackets) {
+  install();
+  server_port = 53;
+  auto flow = open(datagram());
+  for (unsigned i = 0; i < 200; ++i) send(*flow, datagram().payload(dns_query({"a", "example"})));
+  EXPECT_TRUE(settled(*flow));
+  EXPECT_LT(visits, 150u);
+  EXPECT_GE(take_events().size(), 64u);
+  end(*flow);
+}
+
+TEST_P(DpiEventsTest, GoesOnWhenNobodyTakesEvents) {
+  install("[stage.dpi]\nmax_flows = 512\narena_mb = 4\n");
+  server_port = 53;
+  std::vector<std::unique_ptr<TestFlow>> flows;
+  for (unsigned i = 0; i < 300; ++i) {
+    flows.push_back(open(datagram()));
+    EXPECT_TRUE(send(*flows.back(), datagram().payload(dns_query({"a", "example"}))));
+  }
+  EXPECT_EQ(counter("dns_queries"), 300u);
+  EXPECT_GT(events->lost(), 0u);
+  for (auto& flow : flows) end(*flow);
+}
+
+}  // namespace
+}  // namespace sluice::test

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "tests/unit/stages/dpi/dpi_fixture.h"
+
+namespace sluice::test {
+namespace {
+
+class DpiSignatureTest : public DpiTest {
+ protected:
+  // Compiles with a file of these rules.
+  void install_rules(const std::string& rules) {
+    const std::string path =
+        ::testing::TempDir() + "dpi_signature_test_" + std::to_string(getpid()) + ".rules";
+    std::ofstream(path) << rules;
+    install("[stage.dpi]\nmax_flows = 64\narena_mb = 4\nsignatures = [\"" + path + "\"]\n");
+    std::remove(path.c_str());
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Families, DpiSignatureTest, kDpiFamilies,
+                         [](const auto& info) { return info.param.name; });
+
+TEST_P(DpiSignatureTest, AlertsAndLetsThePacketPass) {
+  install_rules("alert tcp any any -> any 80 (msg:\"evil\"; content:\"EVIL\"; sid:7; rev:3;)\n");
+  auto flow = open(from_client());
+  EXPECT_TRUE(send(*flow, from_client().payload("xxEVILxxEVIL")));
+  EXPECT_TRUE(send(*flow, from_client().payload("harmless")));
+  EXPECT_TRUE(send(*flow, from_client().payload("EVIL")));
+  const auto told = take_events();
+  ASSERT_EQ(told.size(), 2u) << "once a packet";
+  EXPECT_EQ(told[0].type, EventType::Alert);
+  EXPECT_EQ(told[0].signature_id, 7u);
+  EXPECT_EQ(told[0].signature_rev, 3u);
+  EXPECT_EQ(directory.name(told[0].signature_msg), "evil");
+  EXPECT_EQ(told[0].action, Verdict::Pass);
+  EXPECT_EQ(counter("alerts"), 2u);
+  end(*flow);
+}
+
+TEST_P(DpiSignatureTest, DropsThePacketAndThenTheFlow) {
+  install_rules("drop tcp any any -> any any (msg:\"bad\"; content:\"EVIL\"; sid:1;)\n");
+  auto flow = open(from_client());
+  EXPECT_FALSE(send(*flow, from_client().payload("EVIL")));
+  EXPECT_EQ(kDpiStage.drop_reasons[last_reason - kFirstReason].name, "signature");
+  EXPECT_TRUE(settled(*flow));
+  EXPECT_FALSE(send(*flow, from_client().payload("harmless"))) << "the flow is blocked";
+  EXPECT_EQ(visits, 1u);
+  const auto told = take_events();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].action, Verdict::Drop);
+
+  // The block was the rule's: without it the flow is judged anew.
+  install();
+  EXPECT_TRUE(send(*flow, from_client().payload("harmless")));
+  end(*flow);
+}
+
+TEST_P(DpiSignatureTest, KeepsFlowsThatARuleMayFit) {
+  install_rules("alert tcp any any -> any 81 (content:\"EVIL\"; sid:1;)\n");
+  server_port = 81;
+  auto kept = open(from_client());
+  const std::string request = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+  const std::string response = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  handshake(*kept);
+  send(*kept, from_client().payload(request));
+  send(*kept, from_server().payload(response));
+  EXPECT_EQ(kept->context().app_progress, AppProgress::Final);
+  EXPECT_FALSE(settled(*kept));
+  send(*kept, from_client().payload("EVIL"));
+  EXPECT_EQ(counter("alerts"), 1u);
+  end(*kept);
+
+  server_port = 80;
+  auto free = open(from_client());
+  handshake(*free);
+  send(*free, from_client().payload(request));
+  send(*free, from_server().payload(response));
+  EXPECT_TRUE(settled(*free)) << "no rule is about port 80";
+  end(*free);
+}
+
+}  // namespace
+}  // namespace sluice::test
