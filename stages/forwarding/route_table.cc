@@ -11,10 +11,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <set>
 #include <stdexcept>
 #include <string>
-#include <utility>
+#include <tuple>
 
 namespace sluice {
 
@@ -31,25 +30,51 @@ std::string unique_name(const char* kind) {
   throw std::runtime_error(std::string(call) + ": " + rte_strerror(error));
 }
 
-// Blocks of 256 entries that prefixes longer than 24 bits need: one for each
-// whole byte behind the third, at each distinct leading part.
-uint32_t blocks_of(const std::vector<RouteTable::Route>& routes, uint8_t family) {
-  std::set<std::pair<unsigned, std::array<uint8_t, 16>>> blocks;
+// Shorter prefixes before the longer ones that they cover.
+std::vector<const RouteTable::Route*> sorted(const std::vector<RouteTable::Route>& routes,
+                                             uint8_t family) {
+  std::vector<const RouteTable::Route*> out;
   for (const RouteTable::Route& route : routes) {
-    if (route.prefix.address.family != family) continue;
-    for (unsigned bits = 24; bits < route.prefix.length; bits += 8) {
-      std::array<uint8_t, 16> lead{};
-      std::copy_n(route.prefix.address.bytes.begin(), bits / 8, lead.begin());
-      blocks.emplace(bits, lead);
-    }
+    if (route.prefix.address.family == family) out.push_back(&route);
   }
-  return static_cast<uint32_t>(blocks.size() + 64);
+  std::sort(out.begin(), out.end(), [](const auto* a, const auto* b) {
+    return std::tie(a->prefix.address.bytes, a->prefix.length) <
+           std::tie(b->prefix.address.bytes, b->prefix.length);
+  });
+  return out;
 }
 
-size_t count_of(const std::vector<RouteTable::Route>& routes, uint8_t family) {
-  return static_cast<size_t>(std::count_if(
-      routes.begin(), routes.end(),
-      [&](const RouteTable::Route& route) { return route.prefix.address.family == family; }));
+constexpr uint32_t kSpareBlocks = 64;
+
+// Blocks of 256 entries that prefixes longer than 24 bits need.
+uint32_t ipv4_blocks(const std::vector<const RouteTable::Route*>& routes) {
+  uint32_t blocks = kSpareBlocks;
+  const uint8_t* last = nullptr;
+  for (const RouteTable::Route* route : routes) {
+    const uint8_t* bytes = route->prefix.address.bytes.data();
+    if (route->prefix.length <= 24 || (last != nullptr && std::memcmp(last, bytes, 3) == 0)) {
+      continue;
+    }
+    last = bytes;
+    ++blocks;
+  }
+  return blocks;
+}
+
+// The trie reserves for each route a block for every byte between the prefix
+// that covers it and its own end, though neighbours may share them.
+uint32_t ipv6_blocks(const std::vector<const RouteTable::Route*>& routes) {
+  const auto bytes_of = [](const IpPrefix& p) { return (p.length + 7u) / 8; };
+  uint32_t blocks = kSpareBlocks;
+  std::vector<const IpPrefix*> covering;
+  for (const RouteTable::Route* route : routes) {
+    const IpPrefix& prefix = route->prefix;
+    while (!covering.empty() && !covering.back()->contains(prefix.address)) covering.pop_back();
+    const unsigned base = std::max(3u, covering.empty() ? 0 : bytes_of(*covering.back()));
+    if (bytes_of(prefix) > base) blocks += bytes_of(prefix) - base;
+    covering.push_back(&prefix);
+  }
+  return blocks;
 }
 
 uint32_t ipv4_number(const uint8_t* address) {
@@ -69,8 +94,8 @@ void RouteTable::FreeFib::operator()(rte_fib6* fib) const noexcept {
 
 RouteTable::RouteTable(const std::vector<Route>& routes, size_t small_table) {
   targets_.emplace_back();
-  if (const size_t n = count_of(routes, 4)) build_ipv4(routes, n, small_table);
-  if (const size_t n = count_of(routes, 6)) build_ipv6(routes, n, small_table);
+  build_ipv4(sorted(routes, 4), small_table);
+  build_ipv6(sorted(routes, 6), small_table);
 }
 
 RouteTable::~RouteTable() = default;
@@ -84,42 +109,42 @@ uint32_t RouteTable::add_target(const RouteTarget& target) {
   return static_cast<uint32_t>(targets_.size() - 1);
 }
 
-void RouteTable::build_ipv4(const std::vector<Route>& routes, size_t count, size_t small_table) {
+void RouteTable::build_ipv4(const std::vector<const Route*>& routes, size_t small_table) {
+  if (routes.empty()) return;
   rte_fib_conf conf{};
-  conf.max_routes = static_cast<int>(count + 1);
-  if (count <= small_table) {
+  conf.max_routes = static_cast<int>(routes.size() + 1);
+  if (routes.size() <= small_table) {
     conf.type = RTE_FIB_DUMMY;
   } else {
     conf.type = RTE_FIB_DIR24_8;
     conf.dir24_8.nh_sz = RTE_FIB_DIR24_8_4B;
-    conf.dir24_8.num_tbl8 = blocks_of(routes, 4);
+    conf.dir24_8.num_tbl8 = ipv4_blocks(routes);
   }
   ipv4_.reset(rte_fib_create(unique_name("fib4").c_str(), SOCKET_ID_ANY, &conf));
   if (!ipv4_) fail("rte_fib_create", rte_errno);
-  for (const Route& route : routes) {
-    if (route.prefix.address.family != 4) continue;
-    const int result = rte_fib_add(ipv4_.get(), ipv4_number(route.prefix.address.bytes.data()),
-                                   route.prefix.length, add_target(route.target));
+  for (const Route* route : routes) {
+    const int result = rte_fib_add(ipv4_.get(), ipv4_number(route->prefix.address.bytes.data()),
+                                   route->prefix.length, add_target(route->target));
     if (result != 0) fail("rte_fib_add", -result);
   }
 }
 
-void RouteTable::build_ipv6(const std::vector<Route>& routes, size_t count, size_t small_table) {
+void RouteTable::build_ipv6(const std::vector<const Route*>& routes, size_t small_table) {
+  if (routes.empty()) return;
   rte_fib6_conf conf{};
-  conf.max_routes = static_cast<int>(count + 1);
-  if (count <= small_table) {
+  conf.max_routes = static_cast<int>(routes.size() + 1);
+  if (routes.size() <= small_table) {
     conf.type = RTE_FIB6_DUMMY;
   } else {
     conf.type = RTE_FIB6_TRIE;
     conf.trie.nh_sz = RTE_FIB6_TRIE_4B;
-    conf.trie.num_tbl8 = blocks_of(routes, 6);
+    conf.trie.num_tbl8 = ipv6_blocks(routes);
   }
   ipv6_.reset(rte_fib6_create(unique_name("fib6").c_str(), SOCKET_ID_ANY, &conf));
   if (!ipv6_) fail("rte_fib6_create", rte_errno);
-  for (const Route& route : routes) {
-    if (route.prefix.address.family != 6) continue;
-    const int result = rte_fib6_add(ipv6_.get(), route.prefix.address.bytes.data(),
-                                    route.prefix.length, add_target(route.target));
+  for (const Route* route : routes) {
+    const int result = rte_fib6_add(ipv6_.get(), route->prefix.address.bytes.data(),
+                                    route->prefix.length, add_target(route->target));
     if (result != 0) fail("rte_fib6_add", -result);
   }
 }

@@ -62,12 +62,12 @@ class RouteTable {
     void operator()(rte_fib6* fib) const noexcept;
   };
 
-  void build_ipv4(const std::vector<Route>& routes, size_t count, size_t small_table);
-  void build_ipv6(const std::vector<Route>& routes, size_t count, size_t small_table);
+  void build_ipv4(const std::vector<const Route*>& routes, size_t small_table);
+  void build_ipv6(const std::vector<const Route*>& routes, size_t small_table);
   uint32_t add_target(const RouteTarget& target);
 
   std::vector<RouteTarget> targets_;
-  std::unique_ptr<rte_fib, FreeFib> ipv4_;  // null: no route of the family
+  std::unique_ptr<rte_fib, FreeFib> ipv4_;  // null: no route of that family
   std::unique_ptr<rte_fib6, FreeFib> ipv6_;
 };
 

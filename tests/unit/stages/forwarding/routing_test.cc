@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
+
+#include "chain/fragments.h"
 #include "tests/unit/stages/forwarding/forwarding_fixture.h"
 
 namespace sluice::test {
@@ -164,8 +167,8 @@ TEST_P(RoutingTest, RoutesIcmpErrorsByTheirOwnDestination) {
 
 TEST_P(RoutingTest, SendsARejectsAnswersOnTheirWay) {
   const Family& f = GetParam();
-  rte_mbuf* to_sender = received(eth(kInsideMac, kClientMac).ip(f.remote, f.client).tcp(53, 1000),
-                                 kInside);
+  rte_mbuf* to_sender =
+      received(eth(kInsideMac, kClientMac).ip(f.remote, f.client).tcp(53, 1000), kInside);
   flows.emplace_back(to_sender);
   meta(to_sender).flags |= kMetaGenerated | kMetaToSender;
   auto rst = to_router(f.client, f.remote);
@@ -181,48 +184,86 @@ TEST_P(RoutingTest, SendsARejectsAnswersOnTheirWay) {
 }
 
 TEST_P(RoutingTest, DropsOtherEthertypes) {
-  rte_mbuf* m = forward_flowless(eth(kClientMac, kInsideMac).ethertype(0x8863).payload_size(46),
-                                 kInside);
+  rte_mbuf* m =
+      forward_flowless(eth(kClientMac, kInsideMac).ethertype(0x8863).payload_size(46), kInside);
   EXPECT_EQ(reason(m), "forwarding.not_ip");
 }
 
 // A flat copy of a datagram with its fragments, as the chain hands it on.
 class FragmentsTest : public ForwardingFixture {
  protected:
-  rte_mbuf* reassembled(const PacketBuilder& packet, unsigned n, uint16_t port) {
-    FragmentTable table({.name = "forwarding_test",
-                         .datagrams = 4,
-                         .max_fragments = 8,
-                         .timeout_ns = 1'000'000'000,
-                         .flat_copies = 4,
-                         .socket_id = -1,
-                         .wait_for_copy = false});
+  rte_mbuf* forward_fragmented(const PacketBuilder& packet, unsigned n, uint16_t port) {
     rte_mbuf* whole = nullptr;
     for (const Bytes& frame : packet.fragments(n)) {
       rte_mbuf* m = make_mbuf(frame, pool);
       m->port = port;
       const ParsedPacket parsed = headers_of(m);
       EXPECT_EQ(parsed.kind, PacketKind::Fragment);
-      EXPECT_EQ(whole, nullptr);
       whole = table.collect(m, parsed.fragment, kTestTime_ns);
     }
-    EXPECT_NE(whole, nullptr);
-    if (whole == nullptr) return nullptr;
+    if (whole == nullptr) throw std::runtime_error("datagram is not whole");
     ParsedPacket parsed{};
     parse(whole, {}, parsed);
     EXPECT_EQ(parsed.kind, PacketKind::Flow);
-    EXPECT_TRUE(meta(whole).flags & kMetaReassembled);
-    flow = std::make_unique<TestFlow>(first_frame(packet));
-    meta(whole).flow = flow->flow();
+    whole->port = port;
+    flows.emplace_back(received(packet, port));
+    meta(whole).flow = flows.back().flow();
     harness.process({whole});
     return whole;
   }
-  rte_mbuf* first_frame(const PacketBuilder& packet) {
-    rte_mbuf* m = received(packet, kInside);
-    return m;
+  static std::vector<Bytes> frames_of(rte_mbuf* whole) {
+    std::vector<Bytes> frames;
+    for_each_frame(whole, [&](rte_mbuf* m) { frames.push_back(bytes_of(m)); });
+    return frames;
   }
-  std::unique_ptr<TestFlow> flow;
+
+  FragmentTable table{{.name = "forwarding_test",
+                       .datagrams = 4,
+                       .max_fragments = 8,
+                       .timeout_ns = 1'000'000'000,
+                       .flat_copies = 4,
+                       .socket_id = -1,
+                       .wait_for_copy = false}};
 };
+INSTANTIATE_TEST_SUITE_P(Families, FragmentsTest, ::testing::ValuesIn(kFamilies), family_name);
+
+TEST_P(FragmentsTest, RewritesEachFragment) {
+  const Family& f = GetParam();
+  auto packet = to_router(f.client, f.remote);
+  packet.udp(1000, 53).payload_size(3000);
+  rte_mbuf* whole = forward_fragmented(packet, 3, kInside);
+  EXPECT_EQ(reason(whole), "");
+  EXPECT_EQ(meta(whole).egress, kOutside);
+  auto expected = eth(kOutsideMac, kGatewayMac).ip(f.client, f.remote).ttl(63);
+  expected.udp(1000, 53).payload_size(3000);
+  EXPECT_EQ(frames_of(whole), expected.fragments(3));
+  free_packet(whole);
+}
+
+TEST_P(FragmentsTest, MeasuresFragmentsNotTheDatagram) {
+  const Family& f = GetParam();
+  auto packet = to_router(f.client, f.remote);
+  packet.udp(1000, 53).payload_size(2990);
+  rte_mbuf* small = forward_fragmented(packet, 3, kInside);
+  EXPECT_EQ(reason(small), "");
+  rte_mbuf* large = forward_fragmented(packet, 2, kInside);
+  EXPECT_EQ(reason(large), "forwarding.too_big");
+  free_packet(small);
+  free_packet(large);
+}
+
+TEST_P(FragmentsTest, AnswersAPingThatCameInFragments) {
+  const Family& f = GetParam();
+  auto ping = to_router(f.client, f.inside_self);
+  ping.icmp_echo(77, 1).payload_size(3000);
+  rte_mbuf* whole = forward_fragmented(ping, 3, kInside);
+  EXPECT_EQ(reason(whole), "");
+  EXPECT_EQ(meta(whole).egress, kInside);
+  auto pong = eth(kInsideMac, kClientMac).ip(f.inside_self, f.client);
+  pong.icmp_echo(77, 1, true).payload_size(3000);
+  EXPECT_EQ(frames_of(whole), pong.fragments(3));
+  free_packet(whole);
+}
 
 }  // namespace
 }  // namespace sluice::test

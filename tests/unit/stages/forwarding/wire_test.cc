@@ -35,10 +35,18 @@ TEST_P(WireTest, SendsAnswersBackWhereTheirPacketCameFrom) {
   EXPECT_EQ(meta(m).egress, kLeft);
 }
 
-PacketBuilder lacp() { return eth("02:00:00:00:00:01", "01:80:c2:00:00:02").ethertype(0x8809); }
-PacketBuilder lldp() { return eth("02:00:00:00:00:01", "01:80:c2:00:00:0e").ethertype(0x88cc); }
-PacketBuilder stp() { return eth("02:00:00:00:00:01", "01:80:c2:00:00:00").ethertype(38); }
-PacketBuilder arp() { return eth().arp_request("02:00:00:00:00:01", "10.0.0.7", "10.0.0.8"); }
+PacketBuilder lacp() {
+  return eth("02:00:00:00:00:01", "01:80:c2:00:00:02").ethertype(0x8809);
+}
+PacketBuilder lldp() {
+  return eth("02:00:00:00:00:01", "01:80:c2:00:00:0e").ethertype(0x88cc);
+}
+PacketBuilder stp() {
+  return eth("02:00:00:00:00:01", "01:80:c2:00:00:00").ethertype(38);
+}
+PacketBuilder arp() {
+  return eth().arp_request("02:00:00:00:00:01", "10.0.0.7", "10.0.0.8");
+}
 PacketBuilder nd() {
   return eth().ipv6("2001:db8:1::7", "ff02::1:ff00:8").neighbour_solicitation("2001:db8:1::8");
 }
