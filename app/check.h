@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// `sluice check`: is this configuration right, and would `run` work here?
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/live_eal.h"
+
+namespace sluice {
+
+struct CheckOptions {
+  std::string config_file;
+  std::vector<std::string> overrides;  // "key=value"
+  LiveEalOptions eal;
+  bool json = false;
+};
+
+// Once a process. Returns the exit code: 0; 1 a probe failed; 2 bad configuration.
+int check(const CheckOptions& options);
+
+}  // namespace sluice

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include "app/control_loop.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <stdexcept>
+
+#include "app/commands.h"
+#include "app/eve_stats.h"
+#include "app/runtime.h"
+#include "chain/worker.h"
+
+namespace sluice {
+
+namespace {
+
+constexpr int kTurnMs = 50;
+constexpr int kBusyTurnMs = 5;  // while somebody waits for an answer
+constexpr uint64_t kWatchMs = 200;
+constexpr uint64_t kStallMs = 1000;
+
+uint64_t monotonic_ms() {
+  using namespace std::chrono;
+  return static_cast<uint64_t>(
+      duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count());
+}
+
+sigset_t handled_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
+  return set;
+}
+
+}  // namespace
+
+void block_signals() {
+  const sigset_t set = handled_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+ControlLoop::ControlLoop(Runtime& runtime, const std::string& socket_path)
+    : runtime_(runtime),
+      console_(console_commands(runtime)),
+      socket_(socket_path, console_),
+      hearts_(runtime.appliance->workers().size()) {
+  const sigset_t set = handled_signals();
+  signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (signal_fd_ < 0) throw std::runtime_error(std::string("signalfd: ") + std::strerror(errno));
+}
+
+ControlLoop::~ControlLoop() {
+  close(signal_fd_);
+}
+
+void ControlLoop::run() {
+  const uint64_t start_ms = monotonic_ms();
+  for (Heart& heart : hearts_) heart.since_ms = start_ms;
+  next_stats_ms_ = start_ms + runtime_.settings->config.log.stats_interval_s * 1000ull;
+  std::vector<pollfd> extra = {{signal_fd_, POLLIN, 0}};
+  while (!stop_.load(std::memory_order_acquire)) {
+    socket_.serve(runtime_.reloader->busy() ? kBusyTurnMs : kTurnMs, extra);
+    if (extra[0].revents & POLLIN) take_signal();
+    runtime_.reloader->turn();
+    const uint64_t now_ms = monotonic_ms();
+    if (now_ms >= next_watch_ms_) {
+      next_watch_ms_ = now_ms + kWatchMs;
+      watch_hearts(now_ms);
+      watch_links();
+      runtime_.appliance->reclaim();
+    }
+    write_stats(now_ms);
+  }
+}
+
+void ControlLoop::take_signal() {
+  signalfd_siginfo info;
+  while (read(signal_fd_, &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo != SIGHUP) {
+      spdlog::info("{}: ending", strsignal(static_cast<int>(info.ssi_signo)));
+      request_stop();
+      continue;
+    }
+    if (runtime_.eve) runtime_.eve->request_reopen();
+    if (!runtime_.reloader->request()) spdlog::warn("SIGHUP: a reload is under way already");
+  }
+}
+
+void ControlLoop::watch_hearts(uint64_t now_ms) {
+  const auto& workers = runtime_.appliance->workers();
+  const auto& line = runtime_.appliance->line();
+  for (size_t i = 0; i < workers.size(); ++i) {
+    const Worker& worker = *workers[i];
+    Heart& heart = hearts_[i];
+    const uint64_t beat = worker.heartbeat();
+    if (beat != heart.beat) {
+      if (heart.stalled) {
+        spdlog::info("lane {} lcore {}: works again after {} ms", worker.lane(), worker.lcore(),
+                     now_ms - heart.since_ms);
+      }
+      heart = {beat, now_ms, false};
+    } else if (!heart.stalled && !worker.stopped() && now_ms - heart.since_ms >= kStallMs) {
+      heart.stalled = true;
+      const unsigned stage = worker.running_stage();
+      spdlog::critical("lane {} lcore {}: stalled for {} ms in {}, policy {}", worker.lane(),
+                       worker.lcore(), now_ms - heart.since_ms,
+                       stage < line.size() ? line[stage]->name : "no stage", worker.generation());
+    }
+  }
+}
+
+void ControlLoop::watch_links() {
+  for (unsigned i = 0; i < runtime_.ports->size(); ++i) {
+    Port& port = (*runtime_.ports)[i];
+    if (!port.update_link()) continue;
+    spdlog::warn("port {}: link {}", port.config().name, port.link_up() ? "up" : "down");
+  }
+}
+
+void ControlLoop::write_stats(uint64_t now_ms) {
+  const unsigned interval_s = runtime_.settings->config.log.stats_interval_s;
+  if (interval_s == 0 || now_ms < next_stats_ms_) return;
+  next_stats_ms_ = now_ms + interval_s * 1000ull;
+  uint64_t lost = 0;
+  for (const EventQueue* queue : runtime_.appliance->event_queues()) lost += queue->lost();
+  if (lost != last_lost_events_) {
+    spdlog::warn("{} events were lost since the last report: the event log does not keep up",
+                 lost - last_lost_events_);
+    last_lost_events_ = lost;
+  }
+  if (!runtime_.eve || !runtime_.eve->wants_stats()) return;
+  const auto now = std::chrono::system_clock::now();
+  using std::chrono::duration_cast;
+  const auto now_ns = duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
+  const auto up_s = duration_cast<std::chrono::seconds>(now - runtime_.started_at).count();
+  runtime_.eve->write_stats(eve_stats_line(*runtime_.appliance, static_cast<uint64_t>(now_ns),
+                                           static_cast<uint64_t>(up_s), StatsDetail::Everything));
+}
+
+}  // namespace sluice

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// What the control thread does while the workers work: console clients,
+// signals, heartbeats, links, reloads, statistics. It waits for none of them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "app/console.h"
+#include "app/control_socket.h"
+
+namespace sluice {
+
+struct Runtime;
+
+// SIGINT, SIGTERM (end), SIGHUP (reload, log files anew), blocked for this
+// thread and all that it starts. Before the EAL starts.
+void block_signals();
+
+class ControlLoop {
+ public:
+  // Opens the socket; throws std::runtime_error. `runtime` outlives the loop.
+  ControlLoop(Runtime& runtime, const std::string& socket_path);
+  ~ControlLoop();
+  ControlLoop(const ControlLoop&) = delete;
+  ControlLoop& operator=(const ControlLoop&) = delete;
+
+  // Until a signal ends the appliance, or request_stop().
+  void run();
+
+  // Any thread.
+  void request_stop() { stop_.store(true, std::memory_order_release); }
+
+ private:
+  struct Heart {
+    uint64_t beat = 0;
+    uint64_t since_ms = 0;
+    bool stalled = false;
+  };
+
+  void take_signal();
+  void watch_hearts(uint64_t now_ms);
+  void watch_links();
+  void write_stats(uint64_t now_ms);
+
+  Runtime& runtime_;
+  Console console_;
+  ControlSocket socket_;
+  int signal_fd_ = -1;
+  std::vector<Heart> hearts_;
+  uint64_t next_watch_ms_ = 0;
+  uint64_t next_stats_ms_ = 0;
+  uint64_t last_lost_events_ = 0;
+  std::atomic<bool> stop_{false};
+};
+
+}  // namespace sluice

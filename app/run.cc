@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include "app/run.h"
+
+#include <rte_eal.h>
+#include <rte_launch.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+
+#include "app/attach.h"
+#include "app/commands.h"
+#include "app/control_loop.h"
+#include "app/eal.h"
+#include "app/host.h"
+#include "app/logging.h"
+#include "app/runtime.h"
+#include "app/service_manager.h"
+#include "app/text_table.h"
+#include "chain/packet_meta.h"
+#include "chain/worker.h"
+
+namespace sluice {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kEndPatience = 10s;  // for workers that do not come to rest
+
+struct BadConfiguration {};
+
+// Prints every error of the file, those of the stages' sections too (which
+// needs DPDK's environment, for their tables).
+[[noreturn]] void refuse(const Settings* settings, ConfigErrors& errors) {
+  if (settings) {
+    start_private_eal(256);
+    Directory directory;
+    compile_settings(*settings, directory, std::vector<MacAddress>(settings->config.ports.size()),
+                     1, errors);
+  }
+  std::fputs((errors.to_string() + count_errors(errors) + "; nothing was started\n").c_str(),
+             stderr);
+  throw BadConfiguration();
+}
+
+void warn_of_offloads(const Config& config) {
+  for (const PortConfig& port : config.ports) {
+    const auto name = kernel_interface(port.device);
+    if (!name) continue;
+    const auto offloads = harmful_offloads(*name);
+    if (!offloads || offloads->empty()) continue;
+    spdlog::warn(
+        "port {}: the kernel's offloads hand over frames that were never on the wire; run `{}`, "
+        "and the same on the other end of a veth pair",
+        port.name, turn_off_command(*name, *offloads));
+  }
+}
+
+class RunningAppliance {
+ public:
+  explicit RunningAppliance(const RunOptions& options) : options_(options) {}
+  ~RunningAppliance() {
+    if (launched_) end_workers();  // serve() failed
+  }
+  RunningAppliance(const RunningAppliance&) = delete;
+  RunningAppliance& operator=(const RunningAppliance&) = delete;
+
+  void set_up();
+  void serve();
+  bool wind_up();  // false if anything is unaccounted for
+
+ private:
+  void load();
+  void start_environment();
+  void compile();
+  void launch();
+  void end_workers();
+  bool conserved() const;
+
+  const RunOptions& options_;
+  Runtime runtime_;
+  std::unique_ptr<ControlLoop> control_;
+  std::unique_ptr<Policy> first_policy_;
+  bool launched_ = false;
+};
+
+void RunningAppliance::load() {
+  ConfigErrors errors;
+  runtime_.start_settings = load_settings(options_.config_file, options_.overrides, errors);
+  if (!errors.empty()) refuse(runtime_.start_settings.get(), errors);
+  runtime_.settings = runtime_.start_settings.get();
+  open_log(runtime_.settings->config.log);
+}
+
+void RunningAppliance::start_environment() {
+  const Config& config = runtime_.settings->config;
+  const LiveEalPlan plan = plan_live_eal(config, HostFacts::read(), options_.eal);
+  for (const std::string& remark : plan.remarks) spdlog::warn("{}", remark);
+  runtime_.huge_pages = plan.huge_pages;
+  block_signals();
+  start_eal({.arguments = plan.arguments});
+  register_packet_meta();
+}
+
+void RunningAppliance::compile() {
+  ConfigErrors errors;
+  first_policy_ = compile_settings(*runtime_.settings, runtime_.directory, runtime_.ports->macs(),
+                                   runtime_.appliance->next_generation(), errors);
+  if (!first_policy_) {
+    std::fputs((errors.to_string() + count_errors(errors) + "; nothing was started\n").c_str(),
+               stderr);
+    throw BadConfiguration();
+  }
+}
+
+void RunningAppliance::set_up() {
+  load();
+  start_environment();
+  const Config& config = runtime_.settings->config;
+  spdlog::info("{}, instance {}, configuration {}", version_text(), config.instance,
+               options_.config_file);
+  warn_of_offloads(config);
+  runtime_.ports = std::make_unique<Ports>(config);
+
+  ApplianceOptions appliance;
+  appliance.config = &config;
+  appliance.line = runtime_.settings->line;
+  appliance.directory = &runtime_.directory;
+  appliance.inputs = runtime_.ports->inputs();
+  appliance.outputs = runtime_.ports->outputs();
+  appliance.mempool = runtime_.ports->pool();
+  appliance.name = config.instance;
+  appliance.huge_pages = runtime_.huge_pages;
+  appliance.events = !config.log.eve_file.empty();
+  for (const LaneConfig& lane : config.lanes) {
+    appliance.socket_ids.push_back(
+        static_cast<int>(rte_lcore_to_socket_id(lane.workers.front().lcore)));
+  }
+  runtime_.appliance = std::make_unique<Appliance>(appliance);
+  compile();
+  std::string error;
+  if (!runtime_.appliance->install(std::move(first_policy_), error)) {
+    throw std::runtime_error(error);
+  }
+  runtime_.names = eve_names(config, runtime_.directory, runtime_.appliance->reasons());
+  if (appliance.events) {
+    runtime_.eve = std::make_unique<EveLog>(
+        EveLogOptions{.file = config.log.eve_file, .types = config.log.eve_types},
+        runtime_.appliance->event_queues(), runtime_.names);
+  }
+  runtime_.counters = std::make_unique<Counters>(*runtime_.appliance, *runtime_.ports);
+  runtime_.started_at = std::chrono::system_clock::now();
+  runtime_.reloader = std::make_unique<Reloader>(runtime_);
+  control_ = std::make_unique<ControlLoop>(
+      runtime_, options_.socket.empty() ? control_socket_path(config.instance) : options_.socket);
+  runtime_.ports->start();
+  for (unsigned i = 0; i < runtime_.ports->size(); ++i) {
+    const Port& port = (*runtime_.ports)[i];
+    for (const std::string& remark : port.remarks()) {
+      spdlog::warn("port {}: {}", port.config().name, remark);
+    }
+    spdlog::info("port {}: {}, {}, link {}", port.config().name, port.config().device,
+                 to_string(port.mac()), port.link_up() ? "up" : "down");
+  }
+}
+
+void RunningAppliance::launch() {
+  if (runtime_.eve) runtime_.eve->start();
+  launched_ = true;
+  for (Worker* worker : runtime_.appliance->workers()) {
+    const auto run_worker = [](void* w) {
+      static_cast<Worker*>(w)->run();
+      return 0;
+    };
+    if (rte_eal_remote_launch(run_worker, worker, worker->lcore()) != 0) {
+      throw std::runtime_error("lcore " + std::to_string(worker->lcore()) + " does not start");
+    }
+    spdlog::info("lane {}: worker on lcore {}", worker->lane(), worker->lcore());
+  }
+}
+
+void RunningAppliance::serve() {
+  launch();
+  std::thread terminal;
+  if (options_.console && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+    // The same way in as from another terminal, so that this one can stall nothing.
+    const std::string path = options_.socket.empty()
+                                 ? control_socket_path(runtime_.settings->config.instance)
+                                 : options_.socket;
+    terminal = std::thread([this, path] {
+      attach_terminal(path);
+      control_->request_stop();
+    });
+  }
+  spdlog::info("ready");
+  notify_service_manager("READY=1");
+  control_->run();
+  notify_service_manager("STOPPING=1");
+  control_.reset();  // ends the terminal's session too
+  if (terminal.joinable()) terminal.join();
+}
+
+void RunningAppliance::end_workers() {
+  const auto deadline = std::chrono::steady_clock::now() + kEndPatience;
+  const auto wait_for = [&](const char* what, const auto& condition) {
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) {
+        spdlog::critical("a worker does not come to rest ({}); giving up", what);
+        spdlog::shutdown();
+        std::_Exit(1);
+      }
+      std::this_thread::sleep_for(1ms);
+    }
+  };
+  Appliance& appliance = *runtime_.appliance;
+  appliance.pause();
+  wait_for("pause", [&] { return appliance.paused(); });
+  appliance.request_shutdown();
+  wait_for("end of flows", [&] {
+    const auto& workers = appliance.workers();
+    return std::all_of(workers.begin(), workers.end(),
+                       [](const Worker* w) { return w->stopped(); });
+  });
+  for (const Worker* worker : appliance.workers()) rte_eal_wait_lcore(worker->lcore());
+  launched_ = false;
+}
+
+bool RunningAppliance::conserved() const {
+  bool holds = true;
+  const Appliance& appliance = *runtime_.appliance;
+  for (unsigned lane = 0; lane < appliance.lanes(); ++lane) {
+    const WorkerStatistics s = appliance.total(lane);
+    uint64_t dropped = 0;
+    for (const uint64_t n : s.dropped) dropped += n;
+    const bool ok = s.received + s.generated == s.transmitted + dropped + s.held;
+    spdlog::log(ok ? spdlog::level::info : spdlog::level::critical,
+                "lane {}: received {} + generated {} = transmitted {} + dropped {} + held {}: {}",
+                lane, s.received, s.generated, s.transmitted, dropped, s.held,
+                ok ? "holds" : "VIOLATED");
+    holds = holds && ok;
+  }
+  return holds;
+}
+
+bool RunningAppliance::wind_up() {
+  runtime_.reloader.reset();
+  if (launched_) end_workers();
+  if (runtime_.eve) runtime_.eve->stop();
+  runtime_.ports->close();
+  bool good = conserved();
+  for (unsigned i = 0; i < runtime_.ports->size(); ++i) {
+    const Port& port = (*runtime_.ports)[i];
+    const rte_eth_stats s = port.statistics();
+    spdlog::info("port {}: received {}, transmitted {}; lost by the device: missed {}, no mbuf {}",
+                 port.config().name, s.ipackets, s.opackets, s.imissed, s.rx_nombuf);
+  }
+  if (const unsigned missing = runtime_.ports->mbufs_missing(); missing != 0) {
+    spdlog::critical("{} mbufs are not back in their pools", missing);
+    good = false;
+  } else {
+    spdlog::info("every mbuf is back in its pool");
+  }
+  return good;
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+  int exit_code = 1;
+  try {
+    RunningAppliance appliance(options);
+    appliance.set_up();
+    appliance.serve();
+    exit_code = appliance.wind_up() ? 0 : 1;
+  } catch (const BadConfiguration&) {
+    return 2;
+  } catch (const std::exception& e) {
+    spdlog::critical("{}", e.what());
+    return 1;
+  }
+  rte_eal_cleanup();
+  return exit_code;
+}
+
+}  // namespace sluice
