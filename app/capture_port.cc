@@ -12,7 +12,9 @@
 #include <new>
 #include <stdexcept>
 
+#include "chain/appliance.h"
 #include "chain/packet_meta.h"
+#include "chain/worker.h"
 
 namespace sluice {
 
@@ -63,8 +65,33 @@ CaptureInput::CaptureInput(CaptureReader& reader, rte_mempool* pool, uint16_t po
   port = port_index;
 }
 
+void CaptureInput::go_in_step_with(const Appliance& appliance) {
+  for (unsigned i = 0; i < appliance.workers().size(); ++i) {
+    workers_.push_back(&appliance.worker_statistics(i));
+  }
+  reasons_ = appliance.reasons().size();
+}
+
+// Conservation, read from outside: what has come in, has gone out, was dropped
+// or is held for its other fragments. Other workers write these words.
+bool CaptureInput::all_have_left() const noexcept {
+  const auto load = [](const uint64_t& word) { return __atomic_load_n(&word, __ATOMIC_ACQUIRE); };
+  uint64_t in = 0, out = 0;
+  for (const WorkerStatistics* worker : workers_) {
+    // Passed over and not yet taken over: on its way between two lanes.
+    in += load(worker->received) + load(worker->generated) - load(worker->taken_over);
+    out += load(worker->transmitted) - load(worker->passed_over) + load(worker->held);
+    for (size_t r = 0; r < reasons_; ++r) out += load(worker->dropped[r]);
+  }
+  return in == out;
+}
+
 uint16_t CaptureInput::receive(rte_mbuf** pkts, uint16_t n) noexcept {
   uint16_t received = 0;
+  if (!workers_.empty()) {
+    if (!all_have_left()) return 0;
+    n = std::min<uint16_t>(n, 1);
+  }
   while (received < n && !exhausted_) {
     if (!waiting_) {
       if (!reader_.next(frame_)) {

@@ -8,6 +8,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "app/capture_reader.h"
 #include "app/capture_writer.h"
@@ -16,6 +18,9 @@
 struct rte_mempool;
 
 namespace sluice {
+
+class Appliance;
+struct WorkerStatistics;
 
 // mbufs for CaptureInput: without data room, their frames lie in the heap.
 // Throws std::runtime_error. The caller frees it.
@@ -27,6 +32,11 @@ class CaptureInput final : public Input {
  public:
   // Both outlive the input; `pool` is one of create_capture_pool().
   CaptureInput(CaptureReader& reader, rte_mempool* pool, uint16_t port_index);
+
+  // From here on packets come one at a time, each when the one before has left
+  // the appliance: what a stage sees of the stages before it is then the same
+  // wherever they run. Before the workers start.
+  void go_in_step_with(const Appliance& appliance);
 
   // No mbuf free: fewer packets, and the frame waits for the next call.
   uint16_t receive(rte_mbuf** pkts, uint16_t n) noexcept override;
@@ -43,8 +53,12 @@ class CaptureInput final : public Input {
   uint64_t last_ns() const noexcept { return last_ns_; }
 
  private:
+  bool all_have_left() const noexcept;
+
   CaptureReader& reader_;
   rte_mempool* pool_;
+  std::vector<const WorkerStatistics*> workers_;  // empty: not in step
+  size_t reasons_ = 0;
   CapturedFrame frame_;
   bool waiting_ = false;  // frame_ has been read and not yet received
   bool exhausted_ = false;

@@ -222,6 +222,7 @@ void Replay::set_up() {
   options.replay = true;
   options.huge_pages = false;
   appliance_ = std::make_unique<Appliance>(options);
+  input_->go_in_step_with(*appliance_);
 
   auto names = std::make_shared<EveNames>();
   names->directory = &directory_;
