@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// Ports of the chain benchmark: frames of many flows in random order, made in
+// place from a small set of mbufs, so that their headers are in cache as a
+// NIC's descriptors with DDIO leave them.
+#pragma once
+
+#include <rte_ring.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "chain/port_io.h"
+
+struct rte_mempool;
+
+namespace sluice::bench {
+
+struct Tuple {
+  uint32_t client;  // network byte order
+  uint32_t server;
+  uint16_t client_port;
+  uint16_t server_port;
+};
+
+// `count` different UDP flows to port 123 in random order; the same each time.
+std::vector<Tuple> make_tuples(unsigned count);
+
+enum class FrameMix : uint8_t { Smallest, Imix };
+
+// Frames of one direction of the flows. One worker receives; what another
+// transmits comes back over a ring.
+class TrafficInput : public Input {
+ public:
+  TrafficInput(const std::vector<Tuple>& tuples, bool replies, rte_mempool* pool, unsigned mbufs);
+  ~TrafficInput() override;
+
+  uint16_t receive(rte_mbuf** pkts, uint16_t n) noexcept override;
+
+  // Only between measurements, while the worker rests.
+  void set_mix(FrameMix mix) noexcept { mix_ = mix; }
+  // Each flow once, with the payload that nDPI knows at sight (an NTP request),
+  // then silence until set_endless().
+  void begin_warm_up() noexcept;
+  bool warm() const noexcept { return left_ == 0; }
+  void set_endless(bool endless) noexcept { endless_ = endless; }
+
+  void give_back(rte_mbuf** pkts, unsigned n) noexcept;
+
+ private:
+  void write_frame(rte_mbuf* m, const Tuple& tuple, uint16_t size) const noexcept;
+
+  const std::vector<Tuple>& tuples_;
+  const bool replies_;
+  FrameMix mix_ = FrameMix::Smallest;
+  bool warm_up_ = false;
+  bool endless_ = false;
+  std::atomic<uint64_t> left_{0};
+  size_t next_ = 0;
+  unsigned sequence_ = 0;
+  rte_ring* free_ = nullptr;
+};
+
+// Gives every frame back to the input that it came from.
+class TrafficOutput : public Output {
+ public:
+  explicit TrafficOutput(TrafficInput& origin) : origin_(origin) {}
+  uint16_t transmit(rte_mbuf** pkts, uint16_t n) noexcept override {
+    origin_.give_back(pkts, n);
+    return n;
+  }
+
+ private:
+  TrafficInput& origin_;
+};
+
+}  // namespace sluice::bench
