@@ -33,6 +33,8 @@ constexpr CounterInfo kCounters[] = {
      offsetof(DpiCounters, arena_exhausted)},
     {"cycles_exceeded", "flows given up because one packet took more than max_cycles",
      offsetof(DpiCounters, cycles_exceeded)},
+    {"evicted", "inspections ended early to make room: of half-open flows, or of named ones",
+     offsetof(DpiCounters, evicted)},
     {"restarted", "inspections begun again because an old policy had to go",
      offsetof(DpiCounters, restarted)},
     {"hosts_lost", "host names not kept for want of memory", offsetof(DpiCounters, hosts_lost)},

@@ -20,6 +20,7 @@ struct DpiCounters {
   uint64_t overload_bypassed = 0;
   uint64_t arena_exhausted = 0;
   uint64_t cycles_exceeded = 0;
+  uint64_t evicted = 0;
   uint64_t restarted = 0;
   uint64_t hosts_lost = 0;
   uint64_t http_requests = 0;

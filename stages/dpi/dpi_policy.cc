@@ -50,7 +50,7 @@ DpiPart::DpiPart(const DpiPolicy& policy, bool prefault)
 }
 
 DpiPart::~DpiPart() {
-  while (first_ != nullptr) end(first_);
+  while (first() != nullptr) end(first());
 }
 
 Inspection* DpiPart::begin(Flow& flow) noexcept {
@@ -59,23 +59,37 @@ Inspection* DpiPart::begin(Flow& flow) noexcept {
   if (inspection == nullptr) return nullptr;
   inspection->part = this;
   inspection->flow = &flow;
-  inspection->next = first_;
-  if (first_ != nullptr) first_->prev = inspection;
-  first_ = inspection;
+  link(inspection);
   refer();
   return inspection;
 }
 
+void DpiPart::value(Inspection* inspection, bool precious) noexcept {
+  if (inspection->precious == precious) return;
+  unlink(inspection);
+  inspection->precious = precious;
+  link(inspection);
+}
+
 void DpiPart::end(Inspection* inspection) noexcept {
   NdpiEngine::release(*inspection->ndpi);
-  if (inspection->next != nullptr) inspection->next->prev = inspection->prev;
-  if (inspection->prev != nullptr) {
-    inspection->prev->next = inspection->next;
-  } else {
-    first_ = inspection->next;
-  }
+  unlink(inspection);
   pool.give_back(inspection);
   unrefer();
+}
+
+void DpiPart::link(Inspection* inspection) noexcept {
+  List& list = list_of(inspection);
+  inspection->prev = nullptr;
+  inspection->next = list.first;
+  (list.first != nullptr ? list.first->prev : list.last) = inspection;
+  list.first = inspection;
+}
+
+void DpiPart::unlink(Inspection* inspection) noexcept {
+  List& list = list_of(inspection);
+  (inspection->next != nullptr ? inspection->next->prev : list.last) = inspection->prev;
+  (inspection->prev != nullptr ? inspection->prev->next : list.first) = inspection->next;
 }
 
 std::unique_ptr<const StagePolicy> compile_dpi_policy(ConfigSection section,

@@ -49,9 +49,14 @@ class DpiPart : public LanePart {
 
   // Null if the pool is empty or the arena has no reserve.
   Inspection* begin(Flow& flow) noexcept;
+  // Says whether much would be lost with the inspection; at first it is little.
+  void value(Inspection* inspection, bool precious) noexcept;
+  // The oldest inspection that may go when room is needed; null if all are
+  // precious.
+  Inspection* least_valuable() noexcept { return cheap_.last; }
   // Releases the nDPI state and returns the inspection to the pool.
   void end(Inspection* inspection) noexcept;
-  Inspection* first() noexcept { return first_; }
+  Inspection* first() noexcept { return cheap_.first ? cheap_.first : precious_.first; }
 
   const DpiSettings settings;
   Arena arena;
@@ -60,7 +65,18 @@ class DpiPart : public LanePart {
   std::optional<SignatureScanner> scanner;  // none without signatures
 
  private:
-  Inspection* first_ = nullptr;
+  struct List {
+    Inspection* first = nullptr;
+    Inspection* last = nullptr;
+  };
+
+  List& list_of(const Inspection* inspection) noexcept {
+    return inspection->precious ? precious_ : cheap_;
+  }
+  void link(Inspection* inspection) noexcept;
+  void unlink(Inspection* inspection) noexcept;
+
+  List cheap_, precious_;
 };
 
 std::unique_ptr<const StagePolicy> compile_dpi_policy(ConfigSection section,

@@ -17,6 +17,8 @@ namespace {
 // name (A, AAAA) from one port, some send many.
 constexpr uintptr_t kDnsPackets = 64;
 
+constexpr unsigned kMaxEvictions = 4;  // for one packet
+
 constexpr unsigned kMaxMatches = 16;  // signatures told of one packet
 
 // Bytes from the IP header on, without Ethernet padding. Segmentation offload
@@ -75,7 +77,7 @@ bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
   Slot& state = slot<Slot>(flow);
   Inspection* inspection = state.inspection();
   if (inspection == nullptr) {
-    inspection = present.begin(flow);
+    inspection = begin(flow, present);
     if (inspection == nullptr) return overloaded(m, flow, present);
     state.value = reinterpret_cast<uintptr_t>(inspection);
     ++counters_.flows;
@@ -122,9 +124,37 @@ bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
   } else if (enough) {
     give_up(flow, *inspection);
   } else {
+    part.value(inspection, !found.known() && (inspection->precious || p.payload_len > 0));
     tell(flow, found, found.known() ? AppProgress::Partial : AppProgress::Inspecting);
   }
   return true;
+}
+
+Inspection* DpiStage::begin(Flow& flow, DpiPart& part) noexcept {
+  for (unsigned i = 0; i < kMaxEvictions; ++i) {
+    if (Inspection* inspection = part.begin(flow)) return inspection;
+    Inspection* victim = part.least_valuable();
+    if (victim == nullptr) return nullptr;
+    evict(*victim);
+  }
+  return part.begin(flow);
+}
+
+void DpiStage::evict(Inspection& inspection) noexcept {
+  ++counters_.evicted;
+  Flow& flow = *inspection.flow;
+  const FlowContext& c = context(flow);
+  if (c.app_progress != AppProgress::Partial) {
+    abandon(flow, inspection);  // only empty segments so far: it begins anew
+    return;
+  }
+  ArenaScope scope(&inspection.part->arena);
+  decide(flow, inspection,
+         {.master = c.app_master,
+          .app = c.app,
+          .category = c.app_category,
+          .confidence = c.app_confidence,
+          .risks = c.app_risks});
 }
 
 bool DpiStage::overloaded(rte_mbuf* m, Flow& flow, const DpiPart& part) noexcept {

@@ -51,6 +51,8 @@ class DpiStage : public Stage {
   void visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation) noexcept;
   // False if the packet was dropped.
   bool classify(rte_mbuf* m, Flow& flow, DpiPart& part) noexcept;
+  Inspection* begin(Flow& flow, DpiPart& part) noexcept;
+  void evict(Inspection& inspection) noexcept;
   bool overloaded(rte_mbuf* m, Flow& flow, const DpiPart& part) noexcept;
   void watch_dns(rte_mbuf* m, Flow& flow) noexcept;
   // True if a signature has dropped the packet.

@@ -25,6 +25,7 @@ struct Inspection {
   uint64_t time_ns;  // of the packet last looked at, as are the next two
   uint16_t ingress;
   Direction direction;
+  bool precious;     // undecided although payload has been seen: what it knows would be lost
   uint8_t requests;  // HTTP requests and DNS queries reported
   uint16_t packets;  // handed to nDPI
   bool hello_seen;   // a ClientHello; the fields below are its, and the server's answer

@@ -15,6 +15,7 @@ INSTANTIATE_TEST_SUITE_P(Families, DpiStageTest, kDpiFamilies,
 
 constexpr std::string_view kRequest =
     "GET /index.html HTTP/1.1\r\nHost: WWW.Example.COM\r\nUser-Agent: test/1\r\n\r\n";
+constexpr std::string_view kUndecided = "\x01\x02\x03\x04zzzz";
 constexpr std::string_view kResponse =
     "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nok";
 
@@ -60,9 +61,9 @@ TEST_P(DpiStageTest, GivesUpBehindThePacketLimitWithAGuess) {
   install("[stage.dpi]\npackets_tcp = 5\npackets_udp = 3\n");
   server_port = 22;  // what the port says, against what the payload says
   auto flow = open(from_client());
-  for (unsigned i = 0; i < 5; ++i) send(*flow, from_client().payload("\x01\x02\x03\x04zzzz"));
+  for (unsigned i = 0; i < 5; ++i) send(*flow, from_client().payload(kUndecided));
   EXPECT_FALSE(settled(*flow));
-  send(*flow, from_client().payload("\x01\x02\x03\x04zzzz"));
+  send(*flow, from_client().payload(kUndecided));
   EXPECT_TRUE(settled(*flow));
   EXPECT_EQ(app(*flow), "SSH");
   EXPECT_EQ(counter("guessed"), 1u);
@@ -80,7 +81,7 @@ TEST_P(DpiStageTest, DoesNotGuessWhereToldNotTo) {
   install("[stage.dpi]\npackets_tcp = 2\nguess = false\n");
   server_port = 22;
   auto flow = open(from_client());
-  for (unsigned i = 0; i < 3; ++i) send(*flow, from_client().payload("\x01\x02\x03\x04zzzz"));
+  for (unsigned i = 0; i < 3; ++i) send(*flow, from_client().payload(kUndecided));
   EXPECT_TRUE(settled(*flow));
   EXPECT_EQ(flow->context().app, 0);
   EXPECT_EQ(counter("guessed"), 0u);
@@ -111,12 +112,50 @@ TEST_P(DpiStageTest, LooksNeitherAtIcmpErrorsNorBehindTheDatagram) {
   end(*flow);
 }
 
+TEST_P(DpiStageTest, LetsGoOfHalfOpenFlowsWhenItNeedsRoom) {
+  install();
+  std::vector<std::unique_ptr<TestFlow>> flows;
+  for (unsigned i = 0; i < 64; ++i) {
+    flows.push_back(open(from_client()));
+    send(*flows.back(), from_client().flags(kTcpSyn).seq(0));
+  }
+  auto late = open(from_client());
+  send(*late, from_client().payload(kRequest));
+  EXPECT_EQ(app(*late), "HTTP");
+  EXPECT_EQ(counter("evicted"), 1u);
+  EXPECT_EQ(counter("overload_bypassed"), 0u);
+  // The oldest had to go; it loses nothing by it, and takes the next one's place.
+  EXPECT_EQ(flows[0]->context().app_progress, AppProgress::Inspecting);
+  send(*flows[0], from_client().payload(kRequest));
+  EXPECT_EQ(app(*flows[0]), "HTTP");
+  for (auto& flow : flows) end(*flow);
+  end(*late);
+  EXPECT_EQ(part->references(), 0u);
+}
+
+TEST_P(DpiStageTest, DecidesWhatItHasANameForWhenItNeedsRoom) {
+  install();
+  std::vector<std::unique_ptr<TestFlow>> flows;
+  for (unsigned i = 0; i < 64; ++i) {
+    flows.push_back(open(from_client()));
+    send(*flows.back(), from_client().payload(i == 5 ? kRequest : kUndecided));
+  }
+  auto late = open(from_client());
+  send(*late, from_client().payload(kRequest));
+  EXPECT_EQ(flows[5]->context().app_progress, AppProgress::Final);
+  EXPECT_EQ(app(*flows[5]), "HTTP");
+  EXPECT_EQ(app(*late), "HTTP");
+  for (auto& flow : flows) end(*flow);
+  end(*late);
+  EXPECT_EQ(part->references(), 0u);
+}
+
 TEST_P(DpiStageTest, LetsFlowsPassThatItHasNoRoomFor) {
   install("[stage.dpi]\nmax_flows = 64\narena_mb = 4\non_overload = \"bypass\"\n");
   std::vector<std::unique_ptr<TestFlow>> flows;
   for (unsigned i = 0; i < 65; ++i) {
     flows.push_back(open(from_client()));
-    EXPECT_TRUE(send(*flows.back(), from_client().flags(kTcpSyn).seq(0)));
+    EXPECT_TRUE(send(*flows.back(), from_client().payload(kUndecided)));
   }
   EXPECT_EQ(flows[64]->context().app_progress, AppProgress::Final);
   EXPECT_EQ(flows[64]->context().app, 0);
@@ -132,14 +171,14 @@ TEST_P(DpiStageTest, DropsPacketsOfFlowsThatItHasNoRoomForIfToldSo) {
   std::vector<std::unique_ptr<TestFlow>> flows;
   for (unsigned i = 0; i < 64; ++i) {
     flows.push_back(open(from_client()));
-    EXPECT_TRUE(send(*flows.back(), from_client().flags(kTcpSyn).seq(0)));
+    EXPECT_TRUE(send(*flows.back(), from_client().payload(kUndecided)));
   }
   auto late = open(from_client());
-  EXPECT_FALSE(send(*late, from_client().flags(kTcpSyn).seq(0)));
+  EXPECT_FALSE(send(*late, from_client().payload(kUndecided)));
   EXPECT_EQ(kDpiStage.drop_reasons[last_reason - kFirstReason].name, "overload");
   EXPECT_EQ(counter("overload_dropped"), 1u);
   end(*flows[0]);
-  EXPECT_TRUE(send(*late, from_client().flags(kTcpSyn).seq(0))) << "there is room again";
+  EXPECT_TRUE(send(*late, from_client().payload(kUndecided))) << "there is room again";
   end(*late);
   for (size_t i = 1; i < flows.size(); ++i) end(*flows[i]);
 }
@@ -149,7 +188,7 @@ TEST_P(DpiStageTest, StartsNothingOnAnArenaWithoutReserve) {
     install(std::string("[stage.dpi]\narena_mb = 4\non_overload = \"") + mode + "\"\n");
     const bool drops = std::string_view(mode) == "drop";
     auto before = open(from_client());
-    send(*before, from_client().flags(kTcpSyn).seq(0));
+    send(*before, from_client().payload(kUndecided));
     std::vector<void*> blocks;
     while (dpi_part().arena.has_reserve()) blocks.push_back(dpi_part().arena.allocate(900000));
 
