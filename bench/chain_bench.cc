@@ -144,8 +144,7 @@ class ChainBench {
 
   ~ChainBench() {
     rest();
-    appliance_->pause();
-    while (!appliance_->paused()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    pause();
     appliance_->request_shutdown();
     for (std::thread& t : threads_) t.join();
     done_ = true;
@@ -208,6 +207,7 @@ class ChainBench {
   // swapped, sent.
   Measurement floor(FrameMix mix, std::chrono::milliseconds time) {
     rest();
+    pause();  // the inputs have one reader
     from_a_.set_mix(mix);
     from_a_.set_endless(true);
     pin(1);
@@ -230,6 +230,7 @@ class ChainBench {
     }
     const auto cycles = static_cast<double>(rte_rdtsc() - begin);
     from_a_.set_endless(false);
+    appliance_->resume();
     if (sink == UINT64_MAX) fail("cannot be");
     return {cycles / static_cast<double>(packets),
             static_cast<double>(packets) / cycles * static_cast<double>(rte_get_tsc_hz()) / 1e6,
@@ -237,6 +238,11 @@ class ChainBench {
   }
 
  private:
+  void pause() {
+    appliance_->pause();
+    while (!appliance_->paused()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+
   unsigned drain_events() {
     unsigned taken = 0;
     for (EventQueue* queue : appliance_->event_queues()) {
