@@ -66,9 +66,10 @@ CommandOutcome show_lane(Runtime& runtime) {
     const FlowTable& table = appliance.flow_table(lane);
     out += "lane " + std::to_string(lane) + ": received " + format_count(sum.received) +
            " (of other lanes " + format_count(sum.taken_over) + "), generated " +
-           format_count(sum.generated) + ", transmitted " + format_count(sum.transmitted) +
-           " (to other lanes " + format_count(sum.passed_over) + "), dropped " +
-           format_count(dropped) + ", held " + format_count(sum.held) + '\n';
+           format_count(sum.generated) + ", rejected silently " + format_count(sum.rejects_silent) +
+           ", transmitted " + format_count(sum.transmitted) + " (to other lanes " +
+           format_count(sum.passed_over) + "), dropped " + format_count(dropped) + ", held " +
+           format_count(sum.held) + '\n';
     out += "  flows: " + format_count(table.size()) + " of " + format_count(table.capacity()) +
            ", created " + format_count(table.counters().created) + " since start\n";
   }

@@ -87,6 +87,7 @@ std::string eve_stats_line(const Appliance& appliance, uint64_t time_ns, uint64_
       .field("received", total.received)
       .field("received_bytes", total.received_bytes)
       .field("generated", total.generated)
+      .field("rejects_silent", total.rejects_silent)
       .field("transmitted", total.transmitted)
       .field("transmitted_bytes", total.transmitted_bytes)
       .field("held", total.held)

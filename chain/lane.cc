@@ -170,9 +170,9 @@ void Lane::build_workers(const LaneOptions& options) {
       resources_[s].events = events.get();
       stages.push_back(appliance.line[s]->create(resources_[s]));
     }
-    auto runner =
-        std::make_unique<StageRunner>(options.index, first, std::move(stages), appliance.line,
-                                      *options.reasons, *events, worker->statistics());
+    auto runner = std::make_unique<StageRunner>(options.index, first, std::move(stages),
+                                                appliance.line, *options.reasons, *options.clock,
+                                                *events, worker->statistics());
     if (i == 0) {
       LaneHeadOptions h;
       h.lane = options.index;

@@ -47,12 +47,11 @@ void LaneTail::transmit(Burst& burst) noexcept {
 }
 
 void LaneTail::reject(rte_mbuf* m, uint64_t now_ns, Burst& answers) noexcept {
-  if (reject_limit_.take(now_ns)) {
-    rte_mbuf* frames[2];
-    const unsigned n = build_reject(m, mempool_, frames);
-    for (unsigned i = 0; i < n; ++i) answers.push(frames[i]);
-    statistics_.generated += n;
-  }
+  rte_mbuf* frames[2];
+  const unsigned n = reject_limit_.take(now_ns) ? build_reject(m, mempool_, frames) : 0;
+  for (unsigned i = 0; i < n; ++i) answers.push(frames[i]);
+  statistics_.generated += n;
+  if (n == 0) ++statistics_.rejects_silent;
   drop_packet(m, meta(m).reason, statistics_);
 }
 

@@ -28,7 +28,6 @@ enum : uint16_t {
   kMetaIcmpEcho = 1 << 8,
   kMetaTcp = 1 << 9,  // the packet's own transport header (not that of a quoted flow)
   kMetaUdp = 1 << 10,
-  kMetaLocalEnd = 1 << 11,  // taken by Sluice itself (answered or consumed), nothing to transmit
 };
 
 // Each field has one writer. Header offsets are the mbuf's own l2_len, l3_len
@@ -38,7 +37,7 @@ struct PacketMeta {
   uint64_t time_ns;      // first worker; receive time, Unix epoch; the capture's clock in replay
   uint16_t payload_len;  // parse; bytes behind the transport header, without Ethernet padding
   uint16_t egress;       // forwarding; port id
-  uint16_t flags;        // kMeta*: parse and first worker; kMetaLocalEnd forwarding
+  uint16_t flags;        // kMeta*: parse and first worker
   Verdict verdict;       // the first stage that decides against the packet
   Reason reason;         // with it; the first reason stays
 };

@@ -38,7 +38,6 @@ constexpr DropReason kCoreReasons[] = {
     {"tx.no_egress", "no stage gave the packet a port to leave by"},
     {"tx.queue_full", "the transmit queue refused the frame; the link is slower than the traffic"},
     {"tx.port_down", "the link of the port to leave by is down"},
-    {"reject.limited", "a frame that refuses could not be made: reject_rate or no mbuf"},
     {"shutdown", "still held when the appliance stopped"},
 };
 static_assert(std::size(kCoreReasons) == static_cast<size_t>(CoreReason::Count));

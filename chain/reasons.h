@@ -43,7 +43,6 @@ enum class CoreReason : Reason {
   NoEgress,
   TxFull,
   TxPortDown,
-  RejectLimited,
   Shutdown,
   Count
 };

@@ -16,10 +16,11 @@ void drop_packet(rte_mbuf* m, Reason reason, WorkerStatistics& statistics) noexc
 
 StageRunner::StageRunner(unsigned lane, unsigned first, std::vector<std::unique_ptr<Stage>> stages,
                          const std::vector<const StageType*>& line, const ReasonTable& reasons,
-                         EventQueue& events, WorkerStatistics& statistics)
+                         const TscClock& clock, EventQueue& events, WorkerStatistics& statistics)
     : lane_(lane),
       first_(first),
       stages_(std::move(stages)),
+      clock_(clock),
       events_(events),
       statistics_(statistics) {
   for (unsigned i = first_; i < end(); ++i) {
@@ -94,7 +95,7 @@ void StageRunner::process(Burst& wanted, unsigned index, bool timed) noexcept {
     const uint64_t cycles = rte_rdtsc() - begin;
     statistics.sampled_packets += packets;
     statistics.sampled_cycles += cycles;
-    statistics.latency.record(cycles, packets);
+    statistics.latency.record(clock_.to_ns(cycles));
   } else {
     stages_[index - first_]->process(wanted, *policy_->stages[index], part);
   }

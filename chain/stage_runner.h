@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "chain/burst.h"
+#include "chain/clock.h"
 #include "chain/event.h"
 #include "chain/policy.h"
 #include "chain/stage.h"
@@ -26,7 +27,7 @@ class StageRunner {
   // `first`: position in the line of the first of `stages`.
   StageRunner(unsigned lane, unsigned first, std::vector<std::unique_ptr<Stage>> stages,
               const std::vector<const StageType*>& line, const ReasonTable& reasons,
-              EventQueue& events, WorkerStatistics& statistics);
+              const TscClock& clock, EventQueue& events, WorkerStatistics& statistics);
 
   // ---- worker ----
 
@@ -69,6 +70,7 @@ class StageRunner {
   std::vector<std::unique_ptr<Stage>> stages_;
   std::vector<uint8_t> every_packet_;  // by stage of this worker
   std::vector<OwnReasons> own_reasons_;
+  const TscClock& clock_;
   EventQueue& events_;
   WorkerStatistics& statistics_;
   const Policy* policy_ = nullptr;

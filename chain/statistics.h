@@ -28,8 +28,9 @@ struct WorkerStatistics {
   // received + generated = transmitted + sum of dropped + held.
   uint64_t received = 0;  // from devices or passed over by another lane
   uint64_t received_bytes = 0;
-  uint64_t generated = 0;    // frames that Sluice made
-  uint64_t transmitted = 0;  // accepted by a device or passed over to another lane
+  uint64_t generated = 0;       // frames that Sluice made
+  uint64_t rejects_silent = 0;  // rejected packets that nobody was told of: reject_rate, no mbuf
+  uint64_t transmitted = 0;     // accepted by a device or passed over to another lane
   uint64_t transmitted_bytes = 0;
   uint64_t passed_over = 0;             // of `transmitted`: to another lane
   uint64_t taken_over = 0;              // of `received`: from another lane

@@ -122,6 +122,24 @@ action = "reject"
   EXPECT_TRUE(box.left_by("b"));
 }
 
+TEST_P(Wire, RejectsBeyondTheRateAreSilentAndCounted) {
+  TestAppliance box("reject_rate = 2\n" + toml(R"([[stage.firewall.rule]]
+name = "no-web"
+protocol = ["tcp"]
+port = ["80"]
+action = "reject"
+)"));
+  for (uint16_t port = 1; port <= 5; ++port) {
+    box.send("a", there().tcp(port, 80).flags(kTcpSyn).seq(100));
+  }
+  EXPECT_EQ(box.take_sent("a").size(), 2u);
+  EXPECT_EQ(box.total().rejects_silent, 3u);
+  EXPECT_EQ(box.dropped("firewall.rejected"), 5u);
+  box.advance_ms(1000);
+  box.send("a", there().tcp(9, 80).flags(kTcpSyn).seq(100));
+  EXPECT_EQ(box.take_sent("a").size(), 1u);
+}
+
 TEST_P(Wire, FragmentsAreJudgedAsOneAndLeaveUnchanged) {
   TestAppliance box(toml(R"([[stage.firewall.rule]]
 name = "no-dns"
