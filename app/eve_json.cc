@@ -236,6 +236,19 @@ const std::vector<std::string>& EveFormatter::groups(GroupSetId id) {
   return entry->second;
 }
 
+// What a protocol's own event says of a flow that nDPI has not named yet.
+static std::string parsed_proto(EventType type) {
+  switch (type) {
+    case EventType::Http:
+    case EventType::Tls:
+    case EventType::Dns:
+    case EventType::Quic:
+      return std::string(eve_event_type(type));
+    default:
+      return "failed";
+  }
+}
+
 void EveFormatter::write_common(JsonWriter& json, const Event& event) {
   json.field("timestamp", eve_timestamp(event.time_ns));
   json.field("flow_id", eve_flow_id(event.key, event.first_seen_ns));
@@ -259,7 +272,8 @@ void EveFormatter::write_common(JsonWriter& json, const Event& event) {
   }
   if (event.type == EventType::Flow || event.app_progress != AppProgress::None) {
     const uint16_t master = master_of(event);
-    json.field("app_proto", master == 0 ? "failed" : lower(names_->application(master)));
+    json.field("app_proto",
+               master == 0 ? parsed_proto(event.type) : lower(names_->application(master)));
   }
 }
 
