@@ -1,0 +1,170 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the Sluice authors
+#
+# Takes every capture of a corpus through `sluice replay`:
+#
+#   harmless   the sanitizer build, frames in heap buffers of exact length: no fault
+#   labels     nDPI's labels agree with ndpi/truth.tsv for 97 % of flows
+#   placement  run to completion and pinned pipeline, twice each: one set of EVE lines
+#   rules      Suricata's cases whose rules Sluice can read: no crash; alerts compared
+#
+#   SLUICE_CORPUS=DIR tests/pcap/corpus.sh SANITIZED_SLUICE RELEASE_SLUICE [PART...]
+#
+# DIR holds pcaps/{ndpi,suricata,trex} and tools/. Logs stay in build-corpus/.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+usage='usage: SLUICE_CORPUS=DIR tests/pcap/corpus.sh SANITIZED_SLUICE RELEASE_SLUICE [PART...]'
+corpus=$(cd "${SLUICE_CORPUS:?$usage}" && pwd)
+sanitized=$(realpath "${1:?$usage}")
+release=$(realpath "${2:?$usage}")
+shift 2
+[ $# -gt 0 ] || set -- harmless labels placement rules
+cd "$here/../.."
+
+export out=$PWD/build-corpus
+export examples=$PWD/config/examples
+mkdir -p "$out"
+captures=$out/captures.txt
+find "$corpus"/pcaps/{ndpi,suricata,trex}/pcaps -type f | sort >"$captures"
+
+# each LIST COMMAND...: COMMAND LINE for every line, two at a time; prints what
+# the commands print, which is one line a failure.
+each() {
+  local list=$1
+  shift
+  tr '\n' '\0' <"$list" | xargs -0 -r -P2 -n1 "$@" || true
+}
+
+# set_of CAPTURE: ndpi/a.pcap, as a name for logs.
+set_of() {
+  local folder=${1%/pcaps/*}
+  echo "${folder##*/}/${1##*/}"
+}
+export -f set_of
+
+# replay_one SLUICE LIMIT_S LOG_PREFIX ARGUMENTS...: prints nothing if all is
+# well; its exit code and the first telling line if not.
+replay_one() {
+  local sluice=$1 limit=$2 log=$3 status=0
+  shift 3
+  timeout -k 5 "$limit" "$sluice" replay "$@" --json >"$log.summary" 2>"$log.err" || status=$?
+  [ $status -eq 0 ] && return 0
+  [ $status -eq 124 ] && echo "took longer than $limit s" && return 0
+  echo "exit $status: $(grep -m1 -E 'ERROR: |runtime error:|^sluice:' "$log.err" || head -1 "$log.err")"
+}
+export -f replay_one
+
+harmless_one() {
+  local name log problem
+  name=$(set_of "$2") log=$out/harmless/$name
+  problem=$(replay_one "$1" 120 "$log" --in "$2" --eve "$log.json")
+  [ -z "$problem" ] || echo "FAIL harmless $name: $problem"
+}
+export -f harmless_one
+
+labels_one() {
+  local name log problem
+  name=$(set_of "$2") log=$out/labels/$name
+  problem=$(replay_one "$1" 60 "$log" --in "$2" --eve "$log.json")
+  [ -z "$problem" ] || echo "FAIL labels $name: $problem"
+}
+export -f labels_one
+
+# The first run's lines are kept, of the others only those that differ.
+placement_one() {
+  local name log problem run placement
+  name=$(set_of "$2") log=$out/placement/$name
+  for run in run-to-completion.1 run-to-completion.2 pinned-pipeline.1 pinned-pipeline.2; do
+    placement=${run%.?}
+    problem=$(replay_one "$1" 60 "$log" -c "$examples/replay-$placement.toml" --in "$2" \
+      --eve "$log.$run")
+    if [ -n "$problem" ]; then
+      echo "FAIL placement $name: $run: $problem"
+      return
+    fi
+    LC_ALL=C sort -o "$log.$run" "$log.$run"
+  done
+  for run in run-to-completion.2 pinned-pipeline.1 pinned-pipeline.2; do
+    if cmp -s "$log.run-to-completion.1" "$log.$run"; then
+      rm "$log.$run"
+    else
+      echo "FAIL placement $name: $(diff "$log.run-to-completion.1" "$log.$run" |
+        grep -c '^>') lines of $run differ; see $log.*"
+      return
+    fi
+  done
+}
+export -f placement_one
+
+# Exit code 2 is a rule file beyond the subset that Sluice reads.
+rules_one() {
+  local case capture rules log status=0
+  IFS=$'\t' read -r case capture rules <<<"$2"
+  log=$out/rules/$case
+  timeout -k 5 60 "$1" replay --in "$capture" --rules "$rules" --eve "$log.json" \
+    >"$log.summary" 2>"$log.err" || status=$?
+  case $status in
+    0) ;;
+    2) rm -f "$log.json" ;;
+    *) echo "FAIL rules $case: exit $status: $(head -1 "$log.err")" ;;
+  esac
+}
+export -f rules_one
+
+harmless() {
+  each "$captures" bash -c 'harmless_one "$@"' _ "$sanitized" | tee "$out/harmless.txt"
+  total=$(wc -l <"$captures")
+}
+
+labels() {
+  local list=$out/labels-captures.txt
+  grep '/ndpi/pcaps/' "$captures" >"$list"
+  each "$list" bash -c 'labels_one "$@"' _ "$release" | tee "$out/labels.txt"
+  python3 "$here/labels.py" "$corpus/pcaps/ndpi/truth.tsv" "$out/labels/ndpi" --min 97 ||
+    echo "FAIL labels: fewer than 97 % of flows agree" | tee -a "$out/labels.txt"
+  total=$(wc -l <"$list")
+}
+
+placement() {
+  each "$captures" bash -c 'placement_one "$@"' _ "$release" | tee "$out/placement.txt"
+  total=$(wc -l <"$captures")
+}
+
+rules() {
+  local list=$out/cases.txt folder=$corpus/pcaps/suricata read
+  awk -F'\t' -v d="$folder" -v OFS='\t' \
+    'NR > 1 { print $1, d "/pcaps/" $3, d "/rules/" $4 }' "$folder/cases.tsv" >"$list"
+  each "$list" bash -c 'rules_one "$@"' _ "$release" | tee "$out/rules.txt"
+  total=$(wc -l <"$list")
+  read=$(find "$out/rules" -name '*.json' | wc -l)
+  echo "rules of $read of $total cases are within the subset; their alerts beside Suricata's:"
+  # The cases whose rules were refused have no log and are not scored.
+  mkdir -p "$out/rules-truth"
+  awk -F'\t' -v logs="$out/rules/" \
+    'NR == 1 || (getline line < (logs $1 ".json")) >= 0' \
+    "$folder/cases.tsv" >"$out/rules-truth/cases.tsv"
+  cp -f "$folder/alerts.tsv" "$out/rules-truth/"
+  python3 "$corpus/tools/alert_compare.py" cases "$out/rules-truth" "$out/rules" --list 20 || true
+}
+
+failed=0
+for part in "$@"; do
+  case $part in
+    harmless | labels | placement | rules) ;;
+    *) echo "$usage" >&2; exit 2 ;;
+  esac
+  begin=$SECONDS
+  rm -rf "${out:?}/$part"
+  mkdir -p "$out/$part"/{ndpi,suricata,trex}
+  $part
+  bad=$(grep -c '^FAIL' "$out/$part.txt" || true)
+  if [ "$bad" -eq 0 ]; then
+    echo "PASS $part: $total, none failed ($((SECONDS - begin)) s)"
+  else
+    failed=1
+    echo "FAIL $part: $bad of $total failed ($((SECONDS - begin)) s)"
+  fi
+done
+exit $failed

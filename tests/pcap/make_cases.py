@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the Sluice authors
+"""Makes the captures of the cases beside this file.
+
+  tests/pcap/make_cases.py        writes <case>/*.pcap anew, byte for byte the same
+
+The frames are numbered from 0 in the order of their making; expect.json and the
+cases' READMEs speak of them by these numbers.
+"""
+import ipaddress
+import os
+import struct
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+MACS = bytes.fromhex('020000000002' '020000000001')
+FAMILIES = (('10.0.0.1', '192.0.2.1'), ('fd00::1', '2001:db8::1'))
+TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+ETHERNET, NULL, RAW, LINUX_COOKED = 1, 0, 101, 113  # link types of the file format
+START = 1_700_000_000
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b'\0'
+    total = sum(struct.unpack('>%dH' % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def packed(address):
+    return ipaddress.ip_address(address).packed
+
+
+def ip(source, destination, proto, data, ident=0, offset=0, more=False, fragment=False):
+    """A datagram, or a fragment of one: offset in bytes."""
+    src, dst = packed(source), packed(destination)
+    if len(src) == 4:
+        header = struct.pack('>BBHHHBBH', 0x45, 0, 20 + len(data), ident,
+                             offset // 8 | more << 13, 64, proto, 0) + src + dst
+        return header[:10] + struct.pack('>H', checksum(header)) + header[12:] + data
+    if fragment:
+        data = struct.pack('>BBHI', proto, 0, offset | more, ident) + data
+        proto = 44
+    return struct.pack('>IHBB', 6 << 28, len(data), proto, 64) + src + dst + data
+
+
+def with_checksum(source, destination, proto, segment, at):
+    src, dst = packed(source), packed(destination)
+    pseudo = src + dst + struct.pack('>II', len(segment), proto)
+    value = checksum(pseudo + segment) or 0xffff
+    return segment[:at] + struct.pack('>H', value) + segment[at + 2:]
+
+
+def udp_segment(source, destination, sport, dport, payload):
+    segment = struct.pack('>HHHH', sport, dport, 8 + len(payload), 0) + payload
+    return with_checksum(source, destination, UDP, segment, 6)
+
+
+def udp(source, destination, sport, dport, payload):
+    return ip(source, destination, UDP, udp_segment(source, destination, sport, dport, payload))
+
+
+def tcp(source, destination, sport, dport, flags, seq, ack=0, payload=b''):
+    segment = struct.pack('>HHIIBBHHH', sport, dport, seq, ack, 0x50, flags, 8192, 0, 0) + payload
+    return ip(source, destination, TCP, with_checksum(source, destination, TCP, segment, 16))
+
+
+def fragments(source, destination, dport, sizes, ident):
+    """A UDP datagram in fragments with so many bytes each."""
+    data = udp_segment(source, destination, 40000, dport,
+                       bytes(i * 7 & 255 for i in range(sum(sizes) - 8)))
+    out, at = [], 0
+    for size in sizes:
+        out.append(ip(source, destination, UDP, data[at:at + size], ident, at,
+                      at + size < len(data), fragment=True))
+        at += size
+    return out
+
+
+def ethernet(datagram, *tags):
+    kind = 0x0800 if datagram[0] >> 4 == 4 else 0x86dd
+    vlans = b''.join(struct.pack('>HH', *tag) for tag in tags)
+    return MACS + vlans + struct.pack('>H', kind) + datagram
+
+
+def write(case, frames, name='in.pcap', link_type=ETHERNET):
+    """Frames are 10 ms apart."""
+    with open(os.path.join(HERE, case, name), 'wb') as f:
+        f.write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, link_type))
+        for i, frame in enumerate(frames):
+            f.write(struct.pack('<IIII', START + i // 100, i % 100 * 10_000, len(frame), len(frame)))
+            f.write(frame)
+
+
+def fragment_case():
+    frames = []
+    for client, server in FAMILIES:
+        frames += fragments(client, server, 5000, (1200, 600), 1)                 # 0..1, 11..12
+        frames += reversed(fragments(client, server, 6000, (800, 800, 100), 2))   # 2..4, 13..15
+        first, second = fragments(client, server, 5000, (1200, 600), 3)
+        again = fragments(client, server, 5000, (1192, 608), 3)[1]
+        frames += [first, again, second]                                          # 5..7, 16..18
+        frames += fragments(client, server, 5000, (400,) * 2 + (8,), 4)[:2]       # 8..9, 19..20
+        frames.append(udp(client, server, 40000, 5000, b'whole'))                 # 10, 21
+    write('fragments', map(ethernet, frames))
+
+
+def vlan_case():
+    frames = []
+    for client, server in FAMILIES:
+        question = udp(client, server, 40000, 5000, b'who goes there')
+        answer = udp(server, client, 5000, 40000, b'a friend')
+        for tags in ((), ((0x8100, 10),), ((0x8100, 20),), ((0x88a8, 10), (0x8100, 20))):
+            frames += [ethernet(question, *tags), ethernet(answer, *tags)]
+    write('vlan-zones', frames)
+
+
+def conversation(client, server, port, payload):
+    """Handshake, request, acknowledgement: five segments."""
+    return [
+        tcp(client, server, 40000, port, SYN, 1000),
+        tcp(server, client, port, 40000, SYN | ACK, 5000, 1001),
+        tcp(client, server, 40000, port, ACK, 1001, 5001),
+        tcp(client, server, 40000, port, PSH | ACK, 1001, 5001, payload),
+        tcp(server, client, port, 40000, ACK, 5001, 1001 + len(payload)),
+    ]
+
+
+def reset_case():
+    frames = []
+    for client, server in FAMILIES:
+        frames += conversation(client, server, 7777, b'hello')                    # 0..4, 11..15
+        frames += [
+            tcp(client, server, 40000, 7777, RST, 900_000_000),                   # 5, 16
+            tcp(server, client, 7777, 40000, RST | ACK, 800_000_000, 1006),       # 6, 17
+            tcp(client, server, 40000, 7777, SYN, 70_000),                        # 7, 18
+            tcp(server, client, 7777, 40000, PSH | ACK, 5001, 1006, b'alive'),    # 8, 19
+            tcp(client, server, 40000, 7777, SYN | FIN, 1006, 5006),              # 9, 20
+            tcp(client, server, 40000, 7777, RST, 1006),                          # 10, 21
+        ]
+    write('tcp-reset', map(ethernet, frames))
+
+
+def midstream_case():
+    frames = []
+    for client, server in FAMILIES:
+        frames += [
+            tcp(client, server, 40000, 7777, PSH | ACK, 1001, 5001, b'more'),     # 0, 4
+            tcp(server, client, 7777, 40000, PSH | ACK, 5001, 1005, b'of the same'),
+            tcp(client, server, 40000, 7777, ACK, 1005, 5012),
+            tcp(client, server, 50000, 7777, RST, 1),                             # 3, 7: of no flow
+        ]
+    write('midstream', map(ethernet, frames))
+
+
+def reject_case():
+    frames = []
+    for client, server in FAMILIES:
+        frames += conversation(client, server, 8080, b'')[:1]                     # 0, 8
+        frames.append(udp(client, server, 40000, 5000, b'anybody there'))         # 1, 9
+        frames.append(tcp(client, server, 40001, 8080, RST, 1))                   # 2, 10
+        frames += conversation(client, server, 8081, b'')[:1]                     # 3, 11
+        request = b'GET / HTTP/1.1\r\nHost: www.example.org\r\n\r\n'
+        frames += conversation(client, server, 80, request)[:4]                   # 4..7, 12..15
+    write('reject', map(ethernet, frames))
+
+
+def link_type_case():
+    def query(client, server):
+        name = b'\3www\7example\3org\0'
+        return udp(client, server, 40000, 53,
+                   struct.pack('>HHHHHH', 7, 0x0100, 1, 0, 0, 0) + name + b'\0\1\0\1')
+    datagrams = [query(client, server) for client, server in FAMILIES]
+    write('link-types', datagrams, 'raw.pcap', RAW)
+    cooked = [struct.pack('>HHH6sxxH', 0, 1, 6, MACS[6:], 0x0800 if d[0] >> 4 == 4 else 0x86dd) + d
+              for d in datagrams]
+    write('link-types', cooked, 'cooked.pcap', LINUX_COOKED)
+    loopback = [struct.pack('<I', 2 if d[0] >> 4 == 4 else 10) + d for d in datagrams]
+    write('link-types', loopback, 'loopback.pcap', NULL)
+    # An Infiniband capture: what Sluice cannot read, it refuses by name.
+    write('link-types', datagrams, 'infiniband.pcap', 247)
+
+
+if __name__ == '__main__':
+    for make in (fragment_case, vlan_case, reset_case, midstream_case, reject_case, link_type_case):
+        make()
