@@ -33,7 +33,6 @@
 #include "chain/appliance.h"
 #include "chain/packet_meta.h"
 #include "chain/worker.h"
-#include "stages/registry.h"
 
 namespace sluice {
 
@@ -50,33 +49,6 @@ using Pool = std::unique_ptr<rte_mempool, PoolFree>;
 
 // The configuration did not pass; its errors have been collected.
 struct BadConfiguration : std::exception {};
-
-std::unique_ptr<Settings> default_settings(const std::vector<std::string>& overrides,
-                                           ConfigErrors& errors) {
-  auto settings = std::make_unique<Settings>();
-  settings->overrides = overrides;
-  settings->document = ConfigDocument::parse(kDefaultReplayConfig, "built-in.toml", errors);
-  if (!settings->document) return nullptr;
-  for (const std::string& assignment : overrides) settings->document->set(assignment, errors);
-  ConfigVocabulary vocabulary;
-  for (const StageType* type : stage_types()) vocabulary.stages.emplace_back(type->name);
-  settings->config = read_config(settings->document->root(errors), vocabulary);
-  for (const std::string& name : settings->config.line) {
-    if (const StageType* type = find_stage_type(name)) settings->line.push_back(type);
-  }
-  return settings;
-}
-
-// A port whose peer is unknown, or a line that is not one, would lead a stage
-// astray; every other error leaves the stages' sections readable, so that all
-// of a file's errors are told at once.
-bool can_be_compiled(const Settings& settings) {
-  if (settings.line.empty() || settings.line.size() != settings.config.line.size()) return false;
-  const auto& ports = settings.config.ports;
-  return !ports.empty() && std::all_of(ports.begin(), ports.end(), [](const PortConfig& port) {
-    return port.peer.empty() != (port.peer_index >= 0);
-  });
-}
 
 std::string placement_of(const Config& config) {
   const size_t lanes = config.lanes.size();
@@ -158,9 +130,10 @@ class Replay {
 };
 
 void Replay::load() {
-  settings_ = options_.config_file.empty()
-                  ? default_settings(options_.overrides, errors_)
-                  : load_settings(options_.config_file, options_.overrides, errors_);
+  settings_ =
+      options_.config_file.empty()
+          ? parse_settings(kDefaultReplayConfig, "built-in.toml", options_.overrides, errors_)
+          : load_settings(options_.config_file, options_.overrides, errors_);
   if (!settings_) throw BadConfiguration();
   // A capture has no receive-side scaling: what lane a packet is of, is
   // computed.
@@ -181,15 +154,15 @@ uint16_t Replay::ingress_port() {
 
 void Replay::compile() {
   const Config& config = settings_->config;
-  if (!can_be_compiled(*settings_)) throw BadConfiguration();
-  CompileContext context{config, directory_, {}, settings_->base_dir(), true, options_.rules};
+  std::vector<MacAddress> macs;
   for (size_t i = 0; i < config.ports.size(); ++i) {
     // No device to ask: a locally administered address, by position.
     const MacAddress made{{0x02, 0, 0, 0, 1, static_cast<uint8_t>(i)}};
-    context.port_macs.push_back(config.ports[i].mac.value_or(made));
+    macs.push_back(config.ports[i].mac.value_or(made));
   }
-  policy_ = compile_policy(settings_->line, settings_->document->root(errors_), context, 1);
-  if (!policy_ || !errors_.empty()) throw BadConfiguration();
+  policy_ = compile_settings(*settings_, directory_, std::move(macs), 1, errors_,
+                             {.replay = true, .extra_rules = options_.rules});
+  if (!policy_) throw BadConfiguration();
 }
 
 void Replay::set_up() {
@@ -224,13 +197,6 @@ void Replay::set_up() {
   appliance_ = std::make_unique<Appliance>(options);
   input_->go_in_step_with(*appliance_);
 
-  auto names = std::make_shared<EveNames>();
-  names->directory = &directory_;
-  names->reasons = &appliance_->reasons();
-  for (const PortConfig& port : config.ports) names->ports.push_back(port.name);
-  for (const ChainConfig& chain : config.chains) names->chains.push_back(chain.name);
-  names->applications = directory_.applications;
-
   policy_->generation = appliance_->next_generation();
   std::string error;
   if (!appliance_->install(std::move(policy_), error)) throw std::runtime_error(error);
@@ -239,7 +205,9 @@ void Replay::set_up() {
   eve.file = options_.eve_file;
   eve.types = config.log.eve_types;
   eve.append = false;
-  eve_ = std::make_unique<EveLog>(eve, appliance_->event_queues(), std::move(names), &collector_);
+  eve_ =
+      std::make_unique<EveLog>(eve, appliance_->event_queues(),
+                               eve_names(config, directory_, appliance_->reasons()), &collector_);
 }
 
 void Replay::run_workers() {

@@ -26,6 +26,18 @@ bool stages_can_be_compiled(const Settings& settings) {
          });
 }
 
+void read_common_sections(Settings& settings, ConfigErrors& errors) {
+  for (const std::string& assignment : settings.overrides) {
+    settings.document->set(assignment, errors);
+  }
+  ConfigVocabulary vocabulary;
+  for (const StageType* type : stage_types()) vocabulary.stages.emplace_back(type->name);
+  settings.config = read_config(settings.document->root(errors), vocabulary);
+  for (const std::string& name : settings.config.line) {
+    if (const StageType* type = find_stage_type(name)) settings.line.push_back(type);
+  }
+}
+
 }  // namespace
 
 std::string Settings::base_dir() const {
@@ -42,27 +54,33 @@ std::unique_ptr<Settings> load_settings(const std::string& path,
   if (!settings->document) return nullptr;
   std::ifstream in(path);
   settings->text.assign(std::istreambuf_iterator<char>(in), {});
-  for (const std::string& assignment : overrides) settings->document->set(assignment, errors);
+  read_common_sections(*settings, errors);
+  return settings;
+}
 
-  ConfigVocabulary vocabulary;
-  for (const StageType* type : stage_types()) vocabulary.stages.emplace_back(type->name);
-  settings->config = read_config(settings->document->root(errors), vocabulary);
-  for (const std::string& name : settings->config.line) {
-    if (const StageType* type = find_stage_type(name)) settings->line.push_back(type);
-  }
+std::unique_ptr<Settings> parse_settings(std::string_view text, const std::string& name,
+                                         const std::vector<std::string>& overrides,
+                                         ConfigErrors& errors) {
+  auto settings = std::make_unique<Settings>();
+  settings->path = name;
+  settings->overrides = overrides;
+  settings->text = text;
+  settings->document = ConfigDocument::parse(text, name, errors);
+  if (!settings->document) return nullptr;
+  read_common_sections(*settings, errors);
   return settings;
 }
 
 std::unique_ptr<Policy> compile_settings(const Settings& settings, Directory& directory,
                                          std::vector<MacAddress> port_macs, uint16_t generation,
-                                         ConfigErrors& errors) {
+                                         ConfigErrors& errors, const ReplaySettings& replay) {
   if (!stages_can_be_compiled(settings)) return nullptr;
   CompileContext context{.config = settings.config,
                          .directory = directory,
                          .port_macs = std::move(port_macs),
                          .base_dir = settings.base_dir(),
-                         .replay = false,
-                         .extra_rules = {}};
+                         .replay = replay.replay,
+                         .extra_rules = replay.extra_rules};
   auto policy = compile_policy(settings.line, settings.document->root(errors), context, generation);
   if (!errors.empty()) return nullptr;
   return policy;

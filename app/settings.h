@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "chain/directory.h"
@@ -37,13 +38,23 @@ struct Settings {
 std::unique_ptr<Settings> load_settings(const std::string& path,
                                         const std::vector<std::string>& overrides,
                                         ConfigErrors& errors);
+// The same from a text of our own; `name` stands for the file in messages.
+std::unique_ptr<Settings> parse_settings(std::string_view text, const std::string& name,
+                                         const std::vector<std::string>& overrides,
+                                         ConfigErrors& errors);
+
+// What only `replay` says.
+struct ReplaySettings {
+  bool replay = false;
+  std::vector<std::string> extra_rules;  // files of signatures, `--rules`
+};
 
 // Compiles the stages' sections too; null if `errors` is not empty at the end
 // (then as many of the file's errors as can be found are in it). The EAL runs. Compiler thread, or
 // control thread before there is one.
 std::unique_ptr<Policy> compile_settings(const Settings& settings, Directory& directory,
                                          std::vector<MacAddress> port_macs, uint16_t generation,
-                                         ConfigErrors& errors);
+                                         ConfigErrors& errors, const ReplaySettings& replay = {});
 
 // The names behind the numbers of a policy just compiled, by the same thread.
 std::shared_ptr<const EveNames> eve_names(const Config& config, const Directory& directory,
