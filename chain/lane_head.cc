@@ -201,7 +201,6 @@ bool LaneHead::blocked(const FlowContext& c) const noexcept {
 }
 
 Flow* LaneHead::open(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash) noexcept {
-  const PacketMeta& p = meta(m);
   if (parsed.key.proto == IPPROTO_TCP) {
     Flow probe{};
     if (!tcp_open(probe, parsed.tcp, may_pick_up())) {
@@ -209,7 +208,7 @@ Flow* LaneHead::open(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash) noe
       return nullptr;
     }
   }
-  Flow* flow = table_.create(parsed.key, hash, parsed.sender_end, p.time_ns);
+  Flow* flow = table_.create(parsed.key, hash, parsed.sender_end, flow_clock_ns_);
   if (!flow) {
     drop(m, CoreReason::FlowTableFull);
     return nullptr;
@@ -246,6 +245,9 @@ bool LaneHead::track(rte_mbuf* m, const ParsedPacket& parsed, Flow*& flow, Direc
 
 bool LaneHead::admit(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash, Flow* flow) noexcept {
   PacketMeta& p = meta(m);
+  // The packet's time, but never back: captures step back, and a flow that began
+  // in the past would end before its second packet.
+  flow_clock_ns_ = std::max(flow_clock_ns_, p.time_ns);
   const bool is_new = flow == nullptr;
   if (is_new) {
     flow = open(m, parsed, hash);
@@ -265,7 +267,7 @@ bool LaneHead::admit(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash, Flo
       flow->state = FlowState::Replied;
     }
   }
-  account(*flow, dir, parsed.ip_len, std::max(p.time_ns, flow->last_seen_ns));
+  account(*flow, dir, parsed.ip_len, flow_clock_ns_);
   if (dir == Direction::Reply) p.flags |= kMetaReply;
   p.flow = flow;
   refresh(*flow, dir, m->port);

@@ -90,7 +90,8 @@ class LaneHead {
   FragmentTable& fragments_;
   WorkerStatistics& statistics_;
   const Policy* policy_ = nullptr;
-  uint64_t now_ns_ = 0;
+  uint64_t now_ns_ = 0;         // newest packet received
+  uint64_t flow_clock_ns_ = 0;  // newest packet admitted to its flow
   uint64_t pick_up_until_ns_ = 0;
 };
 
