@@ -230,6 +230,16 @@ TEST_P(Wire, MidstreamTrafficPassesOrNotAsConfigured) {
   EXPECT_EQ(box.dropped("flow.midstream"), 1u);
 }
 
+TEST_P(Wire, TimeThatStepsBackEndsNoFlow) {
+  TestAppliance box(toml());
+  box.send("a", there().udp(9, 9));
+  box.go_back_ms(300'000);
+  box.send("a", there().udp(1000, 53));
+  box.send("a", there().udp(1000, 53));
+  EXPECT_EQ(box.appliance().flow_table(0).size(), 2u);
+  EXPECT_EQ(box.appliance().flow_table(0).counters().created, 2u);
+}
+
 TEST_P(Wire, ASynFloodCostsNoEstablishedFlowItsState) {
   TestAppliance box(toml("[flowtable]\ncapacity = 64\n"));
   connect(box, 1);

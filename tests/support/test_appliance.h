@@ -30,6 +30,7 @@ class TestAppliance {
   void inject(std::string_view port, const PacketBuilder& packet);
   void inject(std::string_view port, const Bytes& frame);
   void advance_ms(uint64_t ms) { now_ns_ += ms * 1'000'000; }
+  void go_back_ms(uint64_t ms) { now_ns_ -= ms * 1'000'000; }
   uint64_t now_ns() const { return now_ns_; }
   // Polls every worker until none finds work any more.
   void poll();
