@@ -22,6 +22,8 @@ TEST_P(DpiEventsTest, TellsOfEachHttpRequest) {
   const Event& e = told[0];
   EXPECT_EQ(e.type, EventType::Http);
   EXPECT_EQ(e.get_text(kTextHost), "one.example");
+  EXPECT_EQ(e.app, flow->context().app);
+  EXPECT_NE(e.app, 0);
   EXPECT_EQ(e.get_text(kTextUrl), "/a??b") << "no control characters";
   EXPECT_EQ(e.get_text(kTextAgent), "x y");
   EXPECT_EQ(e.get_text(kTextMore), "POST");
@@ -43,6 +45,8 @@ TEST_P(DpiEventsTest, TellsOfATlsHandshakeOnce) {
   const auto told = take_events();
   ASSERT_EQ(told.size(), 1u);
   EXPECT_EQ(told[0].type, EventType::Tls);
+  EXPECT_EQ(told[0].app_progress, AppProgress::Final);
+  EXPECT_EQ(directory.applications.applications[told[0].app_master], "TLS");
   EXPECT_EQ(told[0].get_text(kTextHost), std::string(120, 'n') + ".example");
   EXPECT_EQ(told[0].get_text(kTextUrl), "h2");
   EXPECT_EQ(told[0].get_text(kTextAgent), "TLS 1.3");

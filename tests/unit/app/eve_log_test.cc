@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include "app/eve_log.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+namespace sluice {
+namespace {
+
+class EveLogTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    directory_path_ =
+        std::filesystem::temp_directory_path() / ("sluice-eve-test-" + std::to_string(getpid()));
+    std::filesystem::create_directory(directory_path_);
+    file_ = directory_path_ / "eve.json";
+    auto names = std::make_shared<EveNames>();
+    names->directory = &directory_;
+    names->reasons = &reasons_;
+    names_ = std::move(names);
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_path_); }
+
+  EveLogOptions options(std::vector<std::string> types = {}) const {
+    EveLogOptions options;
+    options.file = file_.string();
+    options.types = std::move(types);
+    return options;
+  }
+
+  void publish(EventType type) {
+    Event* event = queue_.allocate(type);
+    ASSERT_NE(event, nullptr);
+    queue_.publish(event);
+  }
+
+  static std::vector<std::string> types_in(const std::filesystem::path& path) {
+    std::vector<std::string> types;
+    std::ifstream in(path);
+    for (std::string line; std::getline(in, line);) {
+      types.push_back(nlohmann::json::parse(line)["event_type"]);
+    }
+    return types;
+  }
+
+  static bool soon(const std::function<bool()>& condition) {
+    for (unsigned i = 0; i < 5'000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return false;
+  }
+
+  Directory directory_;
+  ReasonTable reasons_{std::vector<const StageType*>{}};
+  EventQueue queue_{"eve_log_test", 64, 64, -1};
+  std::shared_ptr<const EveNames> names_;
+  std::filesystem::path directory_path_, file_;
+};
+
+using Types = std::vector<std::string>;
+
+TEST_F(EveLogTest, WritesEverythingThatWasPublishedBeforeItStopped) {
+  EveLog log(options(), {&queue_}, names_);
+  log.start();
+  for (unsigned i = 0; i < 50; ++i) publish(EventType::Flow);
+  log.stop();
+  EXPECT_EQ(types_in(file_).size(), 50u);
+  EXPECT_EQ(log.lines(), 50u);
+  EXPECT_EQ(log.failed_lines(), 0u);
+}
+
+TEST_F(EveLogTest, GivesEveryRecordBack) {
+  EveLog log(options(), {&queue_}, names_);
+  for (unsigned i = 0; i < 64; ++i) publish(EventType::Flow);
+  EXPECT_EQ(queue_.allocate(EventType::Flow), nullptr);
+  log.start();
+  log.stop();
+  for (unsigned i = 0; i < 64; ++i) EXPECT_NE(queue_.allocate(EventType::Flow), nullptr);
+}
+
+TEST_F(EveLogTest, WritesOnlyTheTypesAskedFor) {
+  EveLog log(options({"alert", "tls"}), {&queue_}, names_);
+  for (const EventType type : {EventType::Flow, EventType::Tls, EventType::Alert, EventType::Dns}) {
+    publish(type);
+  }
+  EXPECT_FALSE(log.wants_stats());
+  log.write_stats("{\"event_type\":\"stats\"}\n");
+  log.start();
+  log.stop();
+  EXPECT_EQ(types_in(file_), (Types{"alert", "tls"}));
+}
+
+TEST_F(EveLogTest, WritesLinesOfStatistics) {
+  EveLog log(options(), {&queue_}, names_);
+  log.start();
+  log.write_stats("{\"event_type\":\"stats\"}\n");
+  log.stop();
+  EXPECT_EQ(types_in(file_), (Types{"stats"}));
+}
+
+TEST_F(EveLogTest, AppendsToOrReplacesAnOlderFile) {
+  std::ofstream(file_) << "{\"event_type\":\"older\"}\n";
+  {
+    EveLog log(options(), {&queue_}, names_);
+    log.start();
+    publish(EventType::Flow);
+  }
+  EXPECT_EQ(types_in(file_), (Types{"older", "flow"}));
+  EveLogOptions replace = options();
+  replace.append = false;
+  EveLog log(replace, {&queue_}, names_);
+  EXPECT_EQ(types_in(file_), Types{});
+}
+
+TEST_F(EveLogTest, OpensItsFileAnewForRotation) {
+  EveLog log(options(), {&queue_}, names_);
+  log.start();
+  publish(EventType::Flow);
+  ASSERT_TRUE(soon([&] { return log.lines() == 1; }));
+  const auto rotated = directory_path_ / "eve.json.1";
+  std::filesystem::rename(file_, rotated);
+  log.request_reopen();
+  ASSERT_TRUE(soon([&] { return std::filesystem::exists(file_); }));
+  publish(EventType::Tls);
+  log.stop();
+  EXPECT_EQ(types_in(rotated), (Types{"flow"}));
+  EXPECT_EQ(types_in(file_), (Types{"tls"}));
+}
+
+TEST_F(EveLogTest, CountsWhatTheDiskDoesNotTake) {
+  EveLogOptions full;
+  full.file = "/dev/full";
+  EveLog log(full, {&queue_}, names_);
+  log.start();
+  publish(EventType::Flow);
+  log.stop();
+  EXPECT_EQ(log.lines(), 0u);
+  EXPECT_EQ(log.failed_lines(), 1u);
+  EXPECT_NE(log.last_error().find("/dev/full"), std::string::npos);
+}
+
+TEST_F(EveLogTest, RefusesAFileThatCannotBeOpened) {
+  EveLogOptions impossible;
+  impossible.file = "/nonexistent/eve.json";
+  EXPECT_THROW(EveLog(impossible, {&queue_}, names_), std::runtime_error);
+}
+
+TEST_F(EveLogTest, ShowsEveryEventToItsObserverEvenWithoutAFile) {
+  struct Counter final : EventObserver {
+    void observe(const Event& event, EveFormatter&) override { ++seen[event.type]; }
+    std::map<EventType, unsigned> seen;
+  } counter;
+  EveLog log({}, {&queue_}, names_, &counter);
+  publish(EventType::Flow);
+  publish(EventType::Alert);
+  publish(EventType::Flow);
+  log.start();
+  log.stop();
+  EXPECT_EQ(counter.seen[EventType::Flow], 2u);
+  EXPECT_EQ(counter.seen[EventType::Alert], 1u);
+  EXPECT_EQ(log.lines(), 0u);
+}
+
+}  // namespace
+}  // namespace sluice
