@@ -12,6 +12,7 @@
 #   SLUICE_CORPUS=DIR tests/pcap/corpus.sh SANITIZED_SLUICE RELEASE_SLUICE [PART...]
 #
 # DIR holds pcaps/{ndpi,suricata,trex} and tools/. Logs stay in build-corpus/.
+# SLUICE_CAPTURES=REGEX takes only captures whose path matches.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,7 +28,8 @@ export out=$PWD/build-corpus
 export examples=$PWD/config/examples
 mkdir -p "$out"
 captures=$out/captures.txt
-find "$corpus"/pcaps/{ndpi,suricata,trex}/pcaps -type f | sort >"$captures"
+find "$corpus"/pcaps/{ndpi,suricata,trex}/pcaps -type f | sort |
+  grep -E -e "${SLUICE_CAPTURES:-}" >"$captures"
 
 # each LIST COMMAND...: COMMAND LINE for every line, two at a time; prints what
 # the commands print, which is one line a failure.
@@ -122,7 +124,8 @@ labels() {
   local list=$out/labels-captures.txt
   grep '/ndpi/pcaps/' "$captures" >"$list"
   each "$list" bash -c 'labels_one "$@"' _ "$release" | tee "$out/labels.txt"
-  python3 "$here/labels.py" "$corpus/pcaps/ndpi/truth.tsv" "$out/labels/ndpi" --min 97 ||
+  python3 "$here/labels.py" "$corpus/pcaps/ndpi/truth.tsv" "$out/labels/ndpi" --min 97 \
+    ${SLUICE_CAPTURES:+--partial} ||
     echo "FAIL labels: fewer than 97 % of flows agree" | tee -a "$out/labels.txt"
   total=$(wc -l <"$list")
 }
