@@ -109,7 +109,9 @@ bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
   const uint64_t begin = part.settings.max_cycles != 0 ? rte_rdtsc() : 0;
   const Classification found =
       part.engine.inspect(*inspection->ndpi, l3_header<const uint8_t>(m), length, p.time_ns);
-  const bool named = reporter_.observe(m, flow, *inspection, found);
+  // Before events are written: they say what the context says.
+  tell(flow, found, found.known() ? AppProgress::Partial : AppProgress::Inspecting);
+  if (reporter_.observe(m, flow, *inspection, found)) raise_revision(flow);
   const bool too_long =
       part.settings.max_cycles != 0 && rte_rdtsc() - begin > part.settings.max_cycles;
   if (too_long) ++counters_.cycles_exceeded;
@@ -117,7 +119,6 @@ bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
   const unsigned limit =
       flow.key.proto == IPPROTO_TCP ? part.settings.packets_tcp : part.settings.packets_udp;
   const bool enough = inspection->packets > limit || too_long;
-  if (named) raise_revision(flow);
   if (found.known() && (enough || !part.engine.wants_more(*inspection->ndpi))) {
     ++counters_.classified;
     decide(flow, *inspection, found);
@@ -125,7 +126,6 @@ bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
     give_up(flow, *inspection);
   } else {
     part.value(inspection, !found.known() && (inspection->precious || p.payload_len > 0));
-    tell(flow, found, found.known() ? AppProgress::Partial : AppProgress::Inspecting);
   }
   return true;
 }
@@ -222,8 +222,8 @@ void DpiStage::give_up(Flow& flow, Inspection& inspection) noexcept {
 void DpiStage::decide(Flow& flow, Inspection& inspection, const Classification& found) noexcept {
   if (!found.known()) ++counters_.unknown;
   ++applications_[found.app < kMaxApplications ? found.app : 0];
-  if (reporter_.conclude(flow, inspection, found)) raise_revision(flow);
   tell(flow, found, AppProgress::Final);
+  if (reporter_.conclude(flow, inspection, found)) raise_revision(flow);
   abandon(flow, inspection);
   if (flow.key.proto == IPPROTO_UDP && is_dns(found)) slot<Slot>(flow).value = kDnsPackets << 1 | 1;
 }
