@@ -148,7 +148,12 @@ uint16_t Replay::ingress_port() {
     if (ports[i].name == options_.ingress) return static_cast<uint16_t>(i);
     names += (i == 0 ? "" : ", ") + ports[i].name;
   }
-  errors_.add({{"--ingress", 0, 0, ""}, "ingress", "port " + options_.ingress, "one of: " + names});
+  ConfigError error;
+  error.where.file = "--ingress";
+  error.key = "ingress";
+  error.found = "port " + options_.ingress;
+  error.allowed = "one of: " + names;
+  errors_.add(std::move(error));
   throw BadConfiguration();
 }
 
