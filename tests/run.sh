@@ -78,8 +78,8 @@ if [ -z "$quick" ]; then
   export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
   export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
   say "AddressSanitizer and UndefinedBehaviourSanitizer: build"
-  build build-asan --buildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
-    -Dbenchmarks=false
+  build build-asan --buildtype=plain -Doptimization=1 -Dcpp_args=-g1 -Db_sanitize=address,undefined \
+    -Db_lundef=false -Dbenchmarks=false
   say "AddressSanitizer and UndefinedBehaviourSanitizer: test"
   suite build-asan
 
