@@ -163,6 +163,12 @@ class Preflight {
           "frames may be joined or lack checksums: " + turn_off_command(*interface, *offloads) +
               " (and on the other end of a veth pair)");
     }
+    if (is_af_packet(port.device)) {
+      // The driver asks for it with its sockets' fanout and has no option against it.
+      add(name + "fragments", ProbeResult::Warn,
+          "the kernel joins IPv4 fragments before DPDK's af_packet sees them, and what is then "
+          "longer than the MTU is lost; IPv6 fragments pass");
+    }
     queues(name, port);
   }
 

@@ -102,7 +102,7 @@ attach start >/dev/null
 [ "$(client curl -sS --max-time 10 "http://$V4_SERVER/hello")" = hello ] || fail "not started again"
 
 say "reload under a running download"
-client curl -sS --max-time 60 --limit-rate 8M "http://$V4_SERVER/big" | sha256sum >"$WORK/got" &
+client curl -sS --max-time 60 --limit-rate 4M "http://$V4_SERVER/big" | sha256sum >"$WORK/got" &
 download=$!
 STARTED+=("$download")
 sleep 0.5
