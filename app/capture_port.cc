@@ -24,8 +24,8 @@ constexpr uint16_t kPrivateSize =
     RTE_ALIGN_CEIL(sizeof(rte_mbuf_ext_shared_info), RTE_MBUF_PRIV_ALIGN);
 constexpr unsigned kPoolCache = 128;
 
-void free_frame(void* buffer, void*) {
-  std::free(buffer);
+void free_frame(void*, void* memory) {
+  std::free(memory);
 }
 
 // False where there is no mbuf. A frame that finds no memory is a fault of the
@@ -34,12 +34,14 @@ bool attach_frame(rte_mempool* pool, std::span<const uint8_t> bytes, rte_mbuf*& 
   rte_mbuf* m = rte_pktmbuf_alloc(pool);
   if (m == nullptr) return false;
   const size_t size = bytes.size();
-  void* buffer = std::malloc(std::max<size_t>(size, 1));
-  if (buffer == nullptr) throw std::bad_alloc();
-  std::copy(bytes.begin(), bytes.end(), static_cast<uint8_t*>(buffer));
+  // A frame of no bytes lies behind its one byte: that is none of its own.
+  auto* memory = static_cast<uint8_t*>(std::malloc(std::max<size_t>(size, 1)));
+  if (memory == nullptr) throw std::bad_alloc();
+  uint8_t* buffer = size == 0 ? memory + 1 : memory;
+  std::copy(bytes.begin(), bytes.end(), buffer);
   auto* shared = static_cast<rte_mbuf_ext_shared_info*>(rte_mbuf_to_priv(m));
   shared->free_cb = free_frame;
-  shared->fcb_opaque = nullptr;
+  shared->fcb_opaque = memory;
   rte_mbuf_ext_refcnt_set(shared, 1);
   rte_pktmbuf_attach_extbuf(m, buffer, RTE_BAD_IOVA, static_cast<uint16_t>(size), shared);
   m->data_len = static_cast<uint16_t>(size);
