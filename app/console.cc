@@ -49,6 +49,7 @@ struct Console::Token {
 
   cmdline_token_hdr header{};
   Kind kind = Kind::Word;
+  bool hidden = false;  // of an instruction that completion and `?` do not show
   std::vector<std::string> choices;
   std::string help;
 
@@ -61,6 +62,7 @@ struct Console::Token {
                    unsigned room) {
     const Token& token = of(header);
     const bool completing = result == nullptr;
+    if (completing && token.hidden) return -1;
     if (token.kind == Kind::RestGuide) return completing ? static_cast<int>(word_length(text)) : -1;
     unsigned n = word_length(text);
     if (token.kind == Kind::Rest) {
@@ -86,12 +88,13 @@ struct Console::Token {
 
   static int count_choices(cmdline_parse_token_hdr_t* header) {
     const Token& token = of(header);
+    if (token.hidden) return 1;  // which get_choice() then refuses: no choice, no help
     return token.kind == Kind::Rest ? 0 : static_cast<int>(token.choices.size());
   }
 
   static int get_choice(cmdline_parse_token_hdr_t* header, int i, char* out, unsigned room) {
     const Token& token = of(header);
-    if (i < 0 || static_cast<size_t>(i) >= token.choices.size()) return -1;
+    if (token.hidden || i < 0 || static_cast<size_t>(i) >= token.choices.size()) return -1;
     const std::string& choice = token.choices[static_cast<size_t>(i)];
     if (choice.size() + 2 > room) return -1;
     std::memcpy(out, choice.c_str(), choice.size() + 1);
@@ -164,6 +167,7 @@ void Console::add(const Command& command) {
     token->header.ops = &ops;
     token->header.offset = static_cast<unsigned>(index) * kWordRoom;
     token->kind = kind;
+    token->help = command.syntax;
     tokens_.push_back(std::move(token));
     return tokens_.back().get();
   };
@@ -172,26 +176,29 @@ void Console::add(const Command& command) {
   for (const std::string& word : split(command.syntax, ' ')) {
     if (word.front() != '[') {
       Token* token = make(Token::Kind::Word, tokens.size());
-      token->help = word;
       token->choices = word.front() == '<' ? command.choices : split(word, '|');
       tokens.push_back(token);
       continue;
     }
-    // A rest is two instructions to cmdline: one that runs, and one that only
-    // completes, word by word.
+    // A rest is two instructions to cmdline: one that only completes, word by
+    // word, and one that only runs.
     if (!command.choices.empty()) {
       std::vector<Token*> guide = tokens;
       while (guide.size() < kMaxTokens) {
         Token* token = make(Token::Kind::RestGuide, guide.size());
-        token->help = word;
         token->choices = command.choices;
         guide.push_back(token);
       }
       add_instruction(command, guide);
     }
-    Token* token = make(Token::Kind::Rest, tokens.size());
-    token->help = word;
-    tokens.push_back(token);
+    std::vector<Token*> runs;
+    for (const Token* shown : tokens) {
+      runs.push_back(make(shown->kind, runs.size()));
+      runs.back()->choices = shown->choices;
+    }
+    runs.push_back(make(Token::Kind::Rest, runs.size()));
+    for (Token* token : runs) token->hidden = true;
+    tokens = std::move(runs);
   }
   add_instruction(command, tokens);
 }

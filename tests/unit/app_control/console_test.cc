@@ -91,7 +91,12 @@ TEST_F(ConsoleTest, CompletesPortsAndFilters) {
   EXPECT_EQ(completions("show port stats "), (Words{"all", "lan", "wan"}));
   EXPECT_EQ(completions("show port stats w"), (Words{"wan"}));
   const Words filters = completions("show flows proto tcp ");
-  EXPECT_NE(std::find(filters.begin(), filters.end(), "host"), filters.end());
+  EXPECT_EQ(filters, (Words{"proto", "host"}));
+}
+
+TEST_F(ConsoleTest, ShowsEachSyntaxOnce) {
+  EXPECT_EQ(completions("show "), (Words{"port", "flows", "flows"}));  // with and without filters
+  EXPECT_EQ(completions("s"), (Words{"show", "show", "show", "stop"}));
 }
 
 TEST_F(ConsoleTest, HelpsWithOneCommandOrAll) {
