@@ -102,6 +102,8 @@ attach start >/dev/null
 [ "$(client curl -sS --max-time 10 "http://$V4_SERVER/hello")" = hello ] || fail "not started again"
 
 say "reload under a running download"
+# Small buffers, so that the server has not said all before the client reads it.
+client sysctl -qw net.ipv4.tcp_rmem="4096 131072 262144"
 client curl -sS --max-time 60 --limit-rate 4M "http://$V4_SERVER/big" | sha256sum >"$WORK/got" &
 download=$!
 STARTED+=("$download")
