@@ -278,10 +278,11 @@ void FragmentTable::expire(uint64_t now_ns) noexcept {
   }
 }
 
-void FragmentTable::drop_all(Reason r) noexcept {
+void FragmentTable::drop_all(Reason r, uint64_t now_ns) noexcept {
   for (Datagram& d : impl_->slots) {
     if (!d.used) continue;
-    impl_->drop_pieces(d, r);
+    const bool due = d.deadline_ns <= now_ns;
+    impl_->drop_pieces(d, due ? reason(CoreReason::FragmentTimeout) : r);
     impl_->free_slot(d);
   }
 }

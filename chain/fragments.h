@@ -79,8 +79,9 @@ class FragmentTable {
 
   // Gives up at most a few datagrams that waited too long.
   void expire(uint64_t now_ns) noexcept;
-  // Gives up everything.
-  void drop_all(Reason reason) noexcept;
+  // Gives up everything: with `reason`, or as timed out what was due at `now_ns`,
+  // however late the sweep is.
+  void drop_all(Reason reason, uint64_t now_ns = 0) noexcept;
 
   unsigned held() const noexcept;     // frames
   bool copies_home() const noexcept;  // every flat copy is back in its pool

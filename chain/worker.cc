@@ -126,7 +126,7 @@ bool Worker::send_ended() noexcept {
 bool Worker::wind_down() noexcept {
   FlowTable& table = *options_.lane->table;
   if (!ended_all_) {
-    options_.lane->fragments->drop_all(reason(CoreReason::Shutdown));
+    options_.lane->fragments->drop_all(reason(CoreReason::Shutdown), head_->now_ns());
     statistics_.held = 0;
     table.end_all();
     ended_all_ = true;

@@ -402,7 +402,10 @@ void FlowTable::end_all() noexcept {
     if (a.first != b.first) return a.first < b.first;
     return std::memcmp(&entry(a.second).key, &entry(b.second).key, sizeof(FlowKey)) < 0;
   });
-  for (const auto& [first_seen_ns, index] : order) finish(entry(index), EndReason::Shutdown);
+  for (const auto& [first_seen_ns, index] : order) {
+    Flow& flow = entry(index);
+    finish(flow, expired(flow, now_ns_) ? EndReason::Timeout : EndReason::Shutdown);
+  }
 }
 
 uint32_t FlowTable::size() const noexcept {

@@ -113,7 +113,8 @@ class FlowTable {
   // entries, going on next time where it stopped.
   void age(uint64_t now_ns, unsigned budget) noexcept;
 
-  // Ends every flow, oldest first_seen_ns first. Not bounded: shutdown only.
+  // Ends every flow, oldest first_seen_ns first; as timed out if it was due,
+  // however late the sweep is. Not bounded: shutdown only.
   void end_all() noexcept;
 
   // Silence after which the flow ends, in its present state.

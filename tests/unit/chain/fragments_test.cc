@@ -104,6 +104,17 @@ TEST_P(Fragments, WaitNoLongerThanTheTimeOut) {
   EXPECT_EQ(dropped_[CoreReason::FragmentTimeout], 1u);
 }
 
+TEST_P(Fragments, AreTimedOutAtTheEndThatTheSweepHasNotReached) {
+  const uint64_t timeout_ns = options_.timeout_ns;
+  const auto old = datagram(1).fragments(2);
+  const auto young = datagram(2).fragments(2);
+  EXPECT_EQ(collect(old[0], 1), nullptr);
+  EXPECT_EQ(collect(young[0], 1 + timeout_ns), nullptr);
+  table_->drop_all(reason(CoreReason::Shutdown), 1 + timeout_ns);
+  EXPECT_EQ(dropped_[CoreReason::FragmentTimeout], 1u);
+  EXPECT_EQ(dropped_[CoreReason::Shutdown], 1u);
+}
+
 TEST_P(Fragments, MoreDatagramsThanTheBoundAreNotCollected) {
   for (uint32_t id = 0; id < 6; ++id) EXPECT_EQ(collect(datagram(id).fragments(2)[0]), nullptr);
   EXPECT_EQ(dropped_[CoreReason::FragmentTableFull], 2u);

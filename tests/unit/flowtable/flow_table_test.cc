@@ -142,6 +142,17 @@ TEST(FlowTable, HandsEndedFlowsOutInTheOrderInWhichTheyEnded) {
   EXPECT_EQ(table.take_ended(some), 0U);
 }
 
+TEST(FlowTable, EndsFlowsAtShutdownAsTimedOutThatTheSweepHasNotReached) {
+  FlowTable table(small_options(256));
+  Flow* old = create(table, make_key(1), kStart);
+  Flow* young = create(table, make_key(2), kStart + 3600 * kSecond);
+  ASSERT_NE(old, nullptr);
+  ASSERT_NE(young, nullptr);
+  table.end_all();
+  EXPECT_EQ(old->end_reason, EndReason::Timeout);
+  EXPECT_EQ(young->end_reason, EndReason::Shutdown);
+}
+
 TEST(FlowTable, EndsAllFlowsInTheOrderOfTheirStart) {
   FlowTable table(small_options(256));
   for (uint32_t n = 0; n < 200; ++n) {
