@@ -558,7 +558,7 @@ rte_mbuf* make_exact_mbuf(const Bytes& frame, rte_mempool* pool) {
   if (m == nullptr) give_up("no mbuf left in pool", pool->name);
   auto* buffer = new Buffer;
   buffer->data = new uint8_t[frame.size()];
-  std::memcpy(buffer->data, frame.data(), frame.size());
+  if (!frame.empty()) std::memcpy(buffer->data, frame.data(), frame.size());
   buffer->info.free_cb = [](void*, void* opaque) {
     auto* b = static_cast<Buffer*>(opaque);
     delete[] b->data;

@@ -101,7 +101,7 @@ TEST_P(DpiEventsTest, StopsReadingDnsAfterABoundedNumberOfPackets) {
 TEST_P(DpiEventsTest, GoesOnWhenNobodyTakesEvents) {
   install("[stage.dpi]\nmax_flows = 512\narena_mb = 4\n");
   server_port = 53;
-  std::vector<std::unique_ptr<TestFlow>> flows;
+  std::vector<FlowPtr> flows;
   for (unsigned i = 0; i < 300; ++i) {
     flows.push_back(open(datagram()));
     EXPECT_TRUE(send(*flows.back(), datagram().payload(dns_query({"a", "example"}))));

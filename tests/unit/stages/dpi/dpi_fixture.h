@@ -101,9 +101,18 @@ class DpiTest : public PacketTestWith<DpiFamily> {
     rte_pktmbuf_free(m);
     return passed;
   }
-  std::unique_ptr<TestFlow> open(const PacketBuilder& first) {
+  // Ends with its owner: no flow may leave the table without the stage's hearing of it.
+  struct EndFlow {
+    DpiTest* test;
+    void operator()(TestFlow* flow) const {
+      test->end(*flow);
+      delete flow;
+    }
+  };
+  using FlowPtr = std::unique_ptr<TestFlow, EndFlow>;
+  FlowPtr open(const PacketBuilder& first) {
     rte_mbuf* m = first.mbuf(pool);
-    auto flow = std::make_unique<TestFlow>(m, time_ns);
+    FlowPtr flow(new TestFlow(m, time_ns), {this});
     rte_pktmbuf_free(m);
     return flow;
   }

@@ -114,7 +114,7 @@ TEST_P(DpiStageTest, LooksNeitherAtIcmpErrorsNorBehindTheDatagram) {
 
 TEST_P(DpiStageTest, LetsGoOfHalfOpenFlowsWhenItNeedsRoom) {
   install();
-  std::vector<std::unique_ptr<TestFlow>> flows;
+  std::vector<FlowPtr> flows;
   for (unsigned i = 0; i < 64; ++i) {
     flows.push_back(open(from_client()));
     send(*flows.back(), from_client().flags(kTcpSyn).seq(0));
@@ -135,7 +135,7 @@ TEST_P(DpiStageTest, LetsGoOfHalfOpenFlowsWhenItNeedsRoom) {
 
 TEST_P(DpiStageTest, DecidesWhatItHasANameForWhenItNeedsRoom) {
   install();
-  std::vector<std::unique_ptr<TestFlow>> flows;
+  std::vector<FlowPtr> flows;
   for (unsigned i = 0; i < 64; ++i) {
     flows.push_back(open(from_client()));
     send(*flows.back(), from_client().payload(i == 5 ? kRequest : kUndecided));
@@ -152,7 +152,7 @@ TEST_P(DpiStageTest, DecidesWhatItHasANameForWhenItNeedsRoom) {
 
 TEST_P(DpiStageTest, LetsFlowsPassThatItHasNoRoomFor) {
   install("[stage.dpi]\nmax_flows = 64\narena_mb = 4\non_overload = \"bypass\"\n");
-  std::vector<std::unique_ptr<TestFlow>> flows;
+  std::vector<FlowPtr> flows;
   for (unsigned i = 0; i < 65; ++i) {
     flows.push_back(open(from_client()));
     EXPECT_TRUE(send(*flows.back(), from_client().payload(kUndecided)));
@@ -168,7 +168,7 @@ TEST_P(DpiStageTest, LetsFlowsPassThatItHasNoRoomFor) {
 
 TEST_P(DpiStageTest, DropsPacketsOfFlowsThatItHasNoRoomForIfToldSo) {
   install("[stage.dpi]\nmax_flows = 64\narena_mb = 4\non_overload = \"drop\"\n");
-  std::vector<std::unique_ptr<TestFlow>> flows;
+  std::vector<FlowPtr> flows;
   for (unsigned i = 0; i < 64; ++i) {
     flows.push_back(open(from_client()));
     EXPECT_TRUE(send(*flows.back(), from_client().payload(kUndecided)));
@@ -233,7 +233,7 @@ TEST_P(DpiStageTest, FinishesWithThePartThatItBeganWith) {
 
 TEST_P(DpiStageTest, BeginsAnewWhereAnOldPartHasToGo) {
   install();
-  std::vector<std::unique_ptr<TestFlow>> flows;
+  std::vector<FlowPtr> flows;
   for (unsigned i = 0; i < 3; ++i) {
     flows.push_back(open(from_client()));
     handshake(*flows.back());
