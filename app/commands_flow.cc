@@ -26,13 +26,12 @@ using Words = std::vector<std::string>;
 constexpr unsigned kDefaultLimit = 50;
 constexpr unsigned kMaxLimit = 10'000;
 
-// A copy of an entry with the context that stages share.
+// A copy of an entry with the context that stages share and the stages' states.
 struct FlowCopy {
-  alignas(8) std::byte bytes[Flow::kHeadSize + kFlowContextSize];
-  const Flow& flow() const { return *reinterpret_cast<const Flow*>(bytes); }
-  const FlowContext& shared() const {
-    return *reinterpret_cast<const FlowContext*>(bytes + Flow::kHeadSize);
-  }
+  Flow head;
+  alignas(8) std::byte tail[sizeof(FlowContext) + kMaxStages * sizeof(StageState)];
+  const Flow& flow() const { return head; }
+  const FlowContext& shared() const { return context(head); }
 };
 
 struct Filter {
@@ -109,8 +108,10 @@ std::string parse_filter(const Words& words, size_t first, Filter& filter) {
   return {};
 }
 
-bool copy_flow(const Flow* live, FlowCopy& out) {
-  std::memcpy(out.bytes, live, sizeof out.bytes);
+bool copy_flow(const Flow* live, size_t tail_size, FlowCopy& out) {
+  std::memcpy(static_cast<void*>(&out.head), live, sizeof out.head);
+  std::memcpy(out.tail, live->tail(), tail_size);
+  out.head.tail_distance = offsetof(FlowCopy, tail) / 8;
   return out.flow().key == live->key && (out.flow().flags & kFlowEnded) == 0;
 }
 
@@ -149,10 +150,12 @@ class FlowList {
 
   void walk(unsigned lane) {
     FlowTable& table = runtime_.appliance->flow_table(lane);
+    const size_t tail_size =
+        std::min(table.entry_size() - Flow::kHeadSize, sizeof(FlowCopy::tail));
     for (uint32_t i = 0; i < table.entries(); ++i) {
       const Flow* live = table.at(i);
-      FlowCopy copy;
-      if (!live || !copy_flow(live, copy) || !matches(copy)) continue;
+      FlowCopy copy{};
+      if (!live || !copy_flow(live, tail_size, copy) || !matches(copy)) continue;
       ++matched_;
       if (shown_ < filter_.limit) add(lane, copy);
     }
@@ -219,17 +222,17 @@ class FlowList {
     std::string who = user(copy);
     if (const std::string what = service(copy); !what.empty()) who += " -> " + what;
     table_.row({std::to_string(lane), eve_proto(flow.key.proto), end_of(flow, Direction::Original),
-                end_of(flow, Direction::Reply), state_word(flow.state), app(copy), who, verdict(c),
+                end_of(flow, Direction::Reply), state_word(flow.state), app(copy), who, verdict(copy),
                 runtime_.directory.name(c.rule),
                 format_count(uint64_t{flow.packets[0]} + flow.packets[1]),
                 format_bytes(flow.bytes[0] + flow.bytes[1]), format_duration_ns(idle)});
     ++shown_;
   }
 
-  std::string verdict(const FlowContext& c) const {
+  std::string verdict(const FlowCopy& copy) const {
     const ReasonTable& reasons = runtime_.appliance->reasons();
     for (size_t i = 0; i < runtime_.appliance->line().size(); ++i) {
-      const StageState& stage = c.stage[i];
+      const StageState stage = read_stage_state(copy.flow(), static_cast<unsigned>(i));
       if (stage.generation == 0 || stage.verdict == Verdict::Pass) continue;
       const char* word = stage.verdict == Verdict::Drop ? "drop" : "reject";
       return stage.reason < reasons.size() ? word + (' ' + reasons.name(stage.reason)) : word;

@@ -76,10 +76,6 @@ std::string_view end_reason(EndReason reason) {
       return "unknown";
     case EndReason::Timeout:
       return "timeout";
-    case EndReason::Closed:
-      return "closed";
-    case EndReason::Reset:
-      return "reset";
     case EndReason::Evicted:
       return "forced";  // Suricata's word
     case EndReason::Replaced:

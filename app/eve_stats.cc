@@ -27,8 +27,6 @@ void write_flow_table(JsonWriter& json, const Appliance& appliance) {
     active += table.size();
     sum.created += c.created;
     sum.ended_timeout += c.ended_timeout;
-    sum.ended_closed += c.ended_closed;
-    sum.ended_reset += c.ended_reset;
     sum.ended_replaced += c.ended_replaced;
     sum.ended_shutdown += c.ended_shutdown;
     sum.evicted_provisional += c.evicted_provisional;
@@ -40,8 +38,6 @@ void write_flow_table(JsonWriter& json, const Appliance& appliance) {
       .field("active", active)
       .field("created", sum.created)
       .field("ended_timeout", sum.ended_timeout)
-      .field("ended_closed", sum.ended_closed)
-      .field("ended_reset", sum.ended_reset)
       .field("ended_replaced", sum.ended_replaced)
       .field("ended_shutdown", sum.ended_shutdown)
       .field("evicted_provisional", sum.evicted_provisional)

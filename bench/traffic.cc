@@ -4,6 +4,7 @@
 #include "bench/traffic.h"
 
 #include <rte_byteorder.h>
+#include <rte_cycles.h>
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
@@ -20,10 +21,19 @@ namespace sluice::bench {
 namespace {
 
 constexpr uint16_t kEthernetLen = 14;
-constexpr uint16_t kHeaderLen = kEthernetLen + sizeof(rte_ipv4_hdr) + sizeof(rte_udp_hdr);
-constexpr uint16_t kSmallest = 60;             // 64 bytes on the wire with the FCS
-constexpr uint16_t kWarmUp = kHeaderLen + 48;  // an NTP message
-constexpr uint16_t kImix[12] = {60, 60, 590, 60, 60, 590, 60, 590, 60, 1514, 60, 590};
+constexpr uint16_t kFcs = 4;
+constexpr uint16_t kNtpMessage = 48;
+constexpr uint16_t kImixSizes[12] = {64, 64, 594, 64, 64, 594, 64, 594, 64, 1518, 64, 594};
+
+constexpr uint16_t header_len(Family family) {
+  return static_cast<uint16_t>(
+      kEthernetLen + (family == Family::Ipv4 ? sizeof(rte_ipv4_hdr) : sizeof(rte_ipv6_hdr)) +
+      sizeof(rte_udp_hdr));
+}
+
+void add(std::atomic<uint64_t>& sum, uint64_t cycles) noexcept {
+  sum.store(sum.load(std::memory_order_relaxed) + cycles, std::memory_order_relaxed);
+}
 
 }  // namespace
 
@@ -40,11 +50,11 @@ std::vector<Tuple> make_tuples(unsigned count) {
   return tuples;
 }
 
-TrafficInput::TrafficInput(const std::vector<Tuple>& tuples, bool replies, rte_mempool* pool,
-                           unsigned mbufs)
-    : tuples_(tuples), replies_(replies) {
-  const std::string name = std::string("bench_") + (replies ? "b" : "a") +
-                           std::to_string(reinterpret_cast<uintptr_t>(this) & 0xffffff);
+TrafficInput::TrafficInput(const std::vector<Tuple>& tuples, Family family, bool replies,
+                           rte_mempool* pool, unsigned mbufs)
+    : tuples_(tuples), family_(family), replies_(replies) {
+  static std::atomic<unsigned> number{0};
+  const std::string name = "bench_" + std::to_string(number++);
   free_ = rte_ring_create(name.c_str(), rte_align32pow2(mbufs + 1), SOCKET_ID_ANY,
                           RING_F_SP_ENQ | RING_F_SC_DEQ);
   if (!free_) throw std::runtime_error("no ring for the benchmark's frames");
@@ -55,15 +65,25 @@ TrafficInput::TrafficInput(const std::vector<Tuple>& tuples, bool replies, rte_m
     if (!m) throw std::runtime_error("no mbuf for the benchmark's frames");
     auto* frame = rte_pktmbuf_mtod(m, uint8_t*);
     std::memset(frame, 0, 1514);
-    frame[5] = 2;
     frame[0] = frame[6] = 2;
+    frame[5] = 2;
     frame[11] = 1;
-    frame[12] = 0x08;
-    auto* ip = rte_pktmbuf_mtod_offset(m, rte_ipv4_hdr*, kEthernetLen);
-    ip->version_ihl = 0x45;
-    ip->time_to_live = 64;
-    ip->next_proto_id = 17;
-    frame[kHeaderLen] = 0x23;  // NTP: version 4, client
+    if (family_ == Family::Ipv4) {
+      frame[12] = 0x08;
+      auto* ip = rte_pktmbuf_mtod_offset(m, rte_ipv4_hdr*, kEthernetLen);
+      ip->version_ihl = 0x45;
+      ip->time_to_live = 64;
+      ip->next_proto_id = 17;
+    } else {
+      frame[12] = 0x86;
+      frame[13] = 0xdd;
+      auto* ip = rte_pktmbuf_mtod_offset(m, rte_ipv6_hdr*, kEthernetLen);
+      ip->vtc_flow = rte_cpu_to_be_32(6u << 28);
+      ip->hop_limits = 64;
+      ip->proto = 17;
+      ip->src_addr[0] = ip->dst_addr[0] = 0xfd;
+    }
+    frame[header_len(family_)] = 0x23;  // NTP: version 4, client
     rte_ring_sp_enqueue(free_, m);
   }
 }
@@ -84,41 +104,60 @@ void TrafficInput::write_frame(rte_mbuf* m, const Tuple& tuple, uint16_t size) c
   m->data_len = size;
   m->pkt_len = size;
   m->ol_flags = 0;
-  auto* ip = rte_pktmbuf_mtod_offset(m, rte_ipv4_hdr*, kEthernetLen);
-  auto* udp = rte_pktmbuf_mtod_offset(m, rte_udp_hdr*, kEthernetLen + sizeof(rte_ipv4_hdr));
-  ip->total_length = rte_cpu_to_be_16(static_cast<uint16_t>(size - kEthernetLen));
-  udp->dgram_len =
-      rte_cpu_to_be_16(static_cast<uint16_t>(size - kEthernetLen - sizeof(rte_ipv4_hdr)));
-  ip->src_addr = replies_ ? tuple.server : tuple.client;
-  ip->dst_addr = replies_ ? tuple.client : tuple.server;
+  const uint32_t source = replies_ ? tuple.server : tuple.client;
+  const uint32_t destination = replies_ ? tuple.client : tuple.server;
+  const auto udp_len = static_cast<uint16_t>(size - header_len(family_) + sizeof(rte_udp_hdr));
+  if (family_ == Family::Ipv4) {
+    auto* ip = rte_pktmbuf_mtod_offset(m, rte_ipv4_hdr*, kEthernetLen);
+    ip->total_length = rte_cpu_to_be_16(static_cast<uint16_t>(size - kEthernetLen));
+    ip->src_addr = source;
+    ip->dst_addr = destination;
+  } else {
+    auto* ip = rte_pktmbuf_mtod_offset(m, rte_ipv6_hdr*, kEthernetLen);
+    ip->payload_len = rte_cpu_to_be_16(udp_len);
+    std::memcpy(&ip->src_addr[12], &source, sizeof(source));
+    std::memcpy(&ip->dst_addr[12], &destination, sizeof(destination));
+  }
+  auto* udp = rte_pktmbuf_mtod_offset(m, rte_udp_hdr*, header_len(family_) - sizeof(rte_udp_hdr));
+  udp->dgram_len = rte_cpu_to_be_16(udp_len);
   udp->src_port = replies_ ? tuple.server_port : tuple.client_port;
   udp->dst_port = replies_ ? tuple.client_port : tuple.server_port;
 }
 
+uint16_t TrafficInput::next_size() noexcept {
+  if (warm_up_) return static_cast<uint16_t>(header_len(family_) + kNtpMessage);
+  const uint16_t size =
+      frame_size_ != kImix ? frame_size_ : kImixSizes[sequence_++ % std::size(kImixSizes)];
+  return std::max(static_cast<uint16_t>(size - kFcs), header_len(family_));
+}
+
 uint16_t TrafficInput::receive(rte_mbuf** pkts, uint16_t n) noexcept {
-  if (!endless_) {
-    if (left_ == 0) return 0;
-    n = static_cast<uint16_t>(std::min<uint64_t>(n, left_.load(std::memory_order_relaxed)));
+  const uint64_t begin = rte_rdtsc();
+  const bool endless = endless_.load(std::memory_order_relaxed);
+  if (!endless) {
+    const uint64_t left = left_.load(std::memory_order_relaxed);
+    if (left == 0) return 0;
+    n = static_cast<uint16_t>(std::min<uint64_t>(n, left));
   }
   n = static_cast<uint16_t>(
       rte_ring_sc_dequeue_burst(free_, reinterpret_cast<void**>(pkts), n, nullptr));
   for (unsigned i = 0; i < n; ++i) {
-    rte_prefetch0(&tuples_[(next_ + 16) % tuples_.size()]);
-    const uint16_t size = warm_up_                     ? kWarmUp
-                          : mix_ == FrameMix::Smallest ? kSmallest
-                                                       : kImix[sequence_++ % std::size(kImix)];
-    write_frame(pkts[i], tuples_[next_], size);
+    rte_prefetch0(tuples_.data() + next_ + 32);
+    write_frame(pkts[i], tuples_[next_], next_size());
     if (++next_ == tuples_.size()) next_ = 0;
   }
-  if (!endless_) {
+  if (!endless) {
     left_.store(left_.load(std::memory_order_relaxed) - n, std::memory_order_release);
     if (left_ == 0) warm_up_ = false;
   }
+  if (n != 0) add(receive_cycles_, rte_rdtsc() - begin);
   return n;
 }
 
 void TrafficInput::give_back(rte_mbuf** pkts, unsigned n) noexcept {
+  const uint64_t begin = rte_rdtsc();
   rte_ring_sp_enqueue_bulk(free_, reinterpret_cast<void**>(pkts), n, nullptr);
+  add(return_cycles_, rte_rdtsc() - begin);
 }
 
 }  // namespace sluice::bench

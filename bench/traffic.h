@@ -3,14 +3,14 @@
 
 // Ports of the chain benchmark: frames of many flows in random order, made in
 // place from a small set of mbufs, so that their headers are in cache as a
-// NIC's descriptors with DDIO leave them.
+// NIC's descriptors with DDIO leave them. What the making costs is counted
+// apart: it stands for the device and is no cost of the chain.
 #pragma once
 
 #include <rte_ring.h>
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "chain/port_io.h"
@@ -20,7 +20,7 @@ struct rte_mempool;
 namespace sluice::bench {
 
 struct Tuple {
-  uint32_t client;  // network byte order
+  uint32_t client;  // network byte order; IPv6: the last four bytes
   uint32_t server;
   uint16_t client_port;
   uint16_t server_port;
@@ -29,19 +29,24 @@ struct Tuple {
 // `count` different UDP flows to port 123 in random order; the same each time.
 std::vector<Tuple> make_tuples(unsigned count);
 
-enum class FrameMix : uint8_t { Smallest, Imix };
+enum class Family : uint8_t { Ipv4, Ipv6 };
+
+// Frame length with the FCS, 64 .. 1518, or the simple IMIX (7 : 4 : 1 of 64,
+// 594 and 1518 bytes).
+inline constexpr uint16_t kImix = 0;
 
 // Frames of one direction of the flows. One worker receives; what another
 // transmits comes back over a ring.
 class TrafficInput : public Input {
  public:
-  TrafficInput(const std::vector<Tuple>& tuples, bool replies, rte_mempool* pool, unsigned mbufs);
+  TrafficInput(const std::vector<Tuple>& tuples, Family family, bool replies, rte_mempool* pool,
+               unsigned mbufs);
   ~TrafficInput() override;
 
   uint16_t receive(rte_mbuf** pkts, uint16_t n) noexcept override;
 
   // Only between measurements, while the worker rests.
-  void set_mix(FrameMix mix) noexcept { mix_ = mix; }
+  void set_size(uint16_t frame_size) noexcept { frame_size_ = frame_size; }
   // Each flow once, with the payload that nDPI knows at sight (an NTP request),
   // then silence until set_endless().
   void begin_warm_up() noexcept;
@@ -50,18 +55,28 @@ class TrafficInput : public Input {
 
   void give_back(rte_mbuf** pkts, unsigned n) noexcept;
 
+  // TSC cycles spent here, receiving and taking back. Any thread.
+  uint64_t io_cycles() const noexcept {
+    return receive_cycles_.load(std::memory_order_relaxed) +
+           return_cycles_.load(std::memory_order_relaxed);
+  }
+
  private:
   void write_frame(rte_mbuf* m, const Tuple& tuple, uint16_t size) const noexcept;
+  uint16_t next_size() noexcept;
 
   const std::vector<Tuple>& tuples_;
+  const Family family_;
   const bool replies_;
-  FrameMix mix_ = FrameMix::Smallest;
+  uint16_t frame_size_ = 64;
   bool warm_up_ = false;
-  bool endless_ = false;
+  std::atomic<bool> endless_{false};
   std::atomic<uint64_t> left_{0};
   size_t next_ = 0;
   unsigned sequence_ = 0;
   rte_ring* free_ = nullptr;
+  alignas(64) std::atomic<uint64_t> receive_cycles_{0};
+  alignas(64) std::atomic<uint64_t> return_cycles_{0};  // by the transmitting worker
 };
 
 // Gives every frame back to the input that it came from.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Sluice authors
 
-// Tells flows that a binding of one of their addresses has changed. Each
-// address falls into one of 4,096 buckets; a flow keeps both ends' bucket and
-// its epoch as of its last judgement (Flow::bucket_*, Flow::epoch).
+// Tells flows that a binding of one of their addresses has changed. Changes are
+// numbered; each address falls into one of 4,096 buckets that know the number of
+// their last one. A flow keeps both ends' buckets and the number as of its last
+// judgement (Flow::bucket_*, Flow::epoch), so that as long as nothing changes
+// anywhere one comparison tells.
 #pragma once
 
 #include <array>
@@ -30,14 +32,10 @@ class BindingEpochs {
 
   // ---- workers ----
 
-  uint32_t epoch(unsigned bucket) const noexcept {
-    return epochs_[bucket].load(std::memory_order_relaxed);
-  }
-
   // Whether both ends' bindings are still those that the flow was judged by.
   bool current(const Flow& flow) const noexcept {
-    return epoch(flow.bucket_original) == flow.epoch[0] &&
-           epoch(flow.bucket_reply) == flow.epoch[1];
+    return newest_.load(std::memory_order_relaxed) == flow.epoch ||
+           (is_older(flow.bucket_original, flow.epoch) && is_older(flow.bucket_reply, flow.epoch));
   }
 
   // Notes what the flow is judged by; read the bindings after it, so that a
@@ -45,20 +43,29 @@ class BindingEpochs {
   void stamp(Flow& flow) const noexcept {
     flow.bucket_original = bucket_of(flow.address(Direction::Original)) & (kBuckets - 1);
     flow.bucket_reply = bucket_of(flow.address(Direction::Reply)) & (kBuckets - 1);
-    flow.epoch[0] = epoch(flow.bucket_original);
-    flow.epoch[1] = epoch(flow.bucket_reply);
-    std::atomic_thread_fence(std::memory_order_acquire);
+    flow.epoch = newest_.load(std::memory_order_acquire);
   }
 
   // ---- control thread, after the binding has been changed ----
 
-  void bump(unsigned bucket) noexcept { epochs_[bucket].fetch_add(1, std::memory_order_release); }
+  void bump(unsigned bucket) noexcept {
+    const uint32_t epoch = newest_.load(std::memory_order_relaxed) + 1;
+    epochs_[bucket].store(epoch, std::memory_order_relaxed);
+    newest_.store(epoch, std::memory_order_release);
+  }
   void bump_all() noexcept {
-    for (unsigned i = 0; i < kBuckets; ++i) bump(i);
+    const uint32_t epoch = newest_.load(std::memory_order_relaxed) + 1;
+    for (auto& bucket : epochs_) bucket.store(epoch, std::memory_order_relaxed);
+    newest_.store(epoch, std::memory_order_release);
   }
 
  private:
-  std::array<std::atomic<uint32_t>, kBuckets> epochs_{};
+  bool is_older(unsigned bucket, uint32_t epoch) const noexcept {
+    return static_cast<int32_t>(epoch - epochs_[bucket].load(std::memory_order_relaxed)) >= 0;
+  }
+
+  alignas(64) std::atomic<uint32_t> newest_{0};
+  alignas(64) std::array<std::atomic<uint32_t>, kBuckets> epochs_{};
 };
 
 }  // namespace sluice

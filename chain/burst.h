@@ -15,6 +15,7 @@ struct Burst {
 
   rte_mbuf* pkts[kCapacity];
   uint16_t size = 0;
+  uint16_t decided = 0;     // packets with kMetaDecided
   uint16_t generation = 0;  // of the policy that the burst meets
   uint64_t now_ns = 0;      // read once a burst: receive time of its newest packet
 

@@ -141,7 +141,7 @@ void describe_flow(Event& event, const Flow& flow) noexcept {
   const FlowContext& c = context(flow);
   event.key = flow.key;
   event.originator_end = flow.originator_end;
-  event.chain = c.chain;
+  event.chain = flow.chain;
   event.state = flow.state;
   event.end_reason = flow.end_reason;
   event.first_seen_ns = flow.first_seen_ns;
@@ -163,7 +163,7 @@ void describe_flow(Event& event, const Flow& flow) noexcept {
   event.app_progress = c.app_progress;
   event.app_risks = c.app_risks;
   if (event.type != EventType::Flow) return;
-  event.ingress = c.ingress[0];
+  event.ingress = flow.ingress[0];
   if (c.host != nullptr && event.text_len[kTextHost] == 0) {
     event.set_text(kTextHost, {c.host->text, c.host->length});
   }

@@ -2,9 +2,11 @@
 // Copyright the Sluice authors
 
 // What stages tell each other about a flow: the contract between them. It lies
-// in the flow entry behind the table's own two lines.
+// in the tail of the flow's entry; what every packet needs lies in the head
+// (flowtable/flow.h), beside it who came in where and by which chain it goes.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include "chain/verdict.h"
@@ -19,15 +21,16 @@ using NameId = uint32_t;      // chain/directory.h; 0: none
 using GroupSetId = uint16_t;  // chain/directory.h; 0: the empty set
 
 // One stage's word on the flow. Written by that stage alone (through
-// Stage::settle), read by the workers.
-struct StageState {
-  uint16_t generation;  // policy under which the stage was done with the flow; 0: it still wants it
-  uint8_t upstream;     // sum of `revision` of the stages before it, when it was done
+// Stage::settle and its kin), as a whole, so that other cores never see half of
+// it; read by the workers.
+struct alignas(8) StageState {
+  uint16_t generation;  // policy under which the stage judged last; 0: it has to be asked
+  uint8_t upstream;     // sum of `revision` of the stages before it, as of that judgement
   uint8_t revision;     // raised by the stage whenever what it tells later stages has changed
-  Verdict verdict;      // for all packets of the flow while the stage is done
+  Verdict verdict;      // for all packets of the flow while the stage is done with it
   Reason reason;
   Reason logged;  // last reason for which a drop event was written
-  uint8_t spare;
+  bool waits;     // has judged, but wants the flow's next packets, too
 };
 static_assert(sizeof(StageState) == 8);
 
@@ -47,33 +50,29 @@ struct HostName {
 };
 
 struct FlowContext {
-  // Line 0: by position in the line.
-  StageState stage[kMaxStages];
-
-  // Line 1. identity writes; firewall, dpi and the event log read.
+  // identity writes; firewall, dpi and the event log read.
   NameId source_identity;       // the originator's user or device; 0: unknown
   NameId destination_identity;  // the responder's user, device or service
   GroupSetId source_groups;
   GroupSetId destination_groups;
-  uint8_t chain;   // index in the policy's chains; the first worker sets it at the
-                   // flow's first packet, identity may bind the flow to another
-  uint8_t passed;  // last worker: a packet of the flow has been transmitted
-
-  // dpi writes; firewall and the event log read.
-  AppProgress app_progress;
-  uint8_t app_confidence;  // ndpi_confidence_t
-  uint16_t app_master;     // nDPI protocol numbers
-  uint16_t app;
-  uint16_t app_category;
-  uint8_t ingress[2];    // first worker: port by which each Direction entered; 0xff: none yet
-  uint64_t app_risks;    // ndpi_risk bits
-  const HostName* host;  // TLS server name, HTTP host, DNS query name, ...; may be null
 
   // firewall writes; the event log reads.
   NameId rule;  // name of the rule that decided; 0: none yet
+
+  // dpi writes; firewall and the event log read.
+  uint64_t app_risks;    // ndpi_risk bits
+  const HostName* host;  // TLS server name, HTTP host, DNS query name, ...; may be null
+  uint16_t app_master;   // nDPI protocol numbers
+  uint16_t app;
+  uint8_t app_category;
+  AppProgress app_progress : 4;
+  uint8_t app_confidence : 4;  // ndpi_confidence_t
+
+  uint8_t passed;  // last worker: a packet of the flow has been transmitted
+  uint8_t spare;
 };
-inline constexpr size_t kFlowContextSize = 112;  // slots of the stages follow
-static_assert(sizeof(FlowContext) == kFlowContextSize);
+// Behind it lie the stages' states, then their slots.
+static_assert(sizeof(FlowContext) == 40);
 
 inline FlowContext& context(Flow& flow) noexcept {
   return *reinterpret_cast<FlowContext*>(flow.tail());
@@ -82,12 +81,36 @@ inline const FlowContext& context(const Flow& flow) noexcept {
   return *reinterpret_cast<const FlowContext*>(flow.tail());
 }
 
+// By position in the line, which must have such a stage.
+inline StageState& stage_state(Flow& flow, unsigned index) noexcept {
+  return reinterpret_cast<StageState*>(flow.tail() + sizeof(FlowContext))[index];
+}
+// A copy of what may be another core's.
+inline StageState read_stage_state(const Flow& flow, unsigned index) noexcept {
+  return std::atomic_ref<StageState>(stage_state(const_cast<Flow&>(flow), index))
+      .load(std::memory_order_acquire);
+}
+inline void write_stage_state(Flow& flow, unsigned index, StageState state) noexcept {
+  std::atomic_ref<StageState>(stage_state(flow, index)).store(state, std::memory_order_release);
+}
+
 // Sum of the revisions of the stages before `index`: what a later stage's
-// `upstream` is compared with.
-inline uint8_t upstream_revision(const FlowContext& c, unsigned index) noexcept {
+// `upstream` is compared with. Read it before what those stages say, so that a
+// change in between is seen at the next packet.
+inline uint8_t upstream_revision(const Flow& flow, unsigned index) noexcept {
   uint8_t sum = 0;
-  for (unsigned i = 0; i < index; ++i) sum = static_cast<uint8_t>(sum + c.stage[i].revision);
+  for (unsigned i = 0; i < index; ++i) {
+    sum = static_cast<uint8_t>(sum + read_stage_state(flow, i).revision);
+  }
   return sum;
+}
+
+// The stage is done with the flow under that policy and what the stages before
+// it have said.
+inline bool is_settled(const Flow& flow, unsigned index, const StageState& state,
+                       uint16_t generation) noexcept {
+  return state.generation == generation && !state.waits &&
+         state.upstream == upstream_revision(flow, index);
 }
 
 }  // namespace sluice

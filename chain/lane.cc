@@ -55,6 +55,16 @@ size_t align_up(size_t value, size_t to) {
   return (value + to - 1) / to * to;
 }
 
+// No port of any lane brings a clock of its own.
+bool is_live(const std::vector<std::vector<Input*>>& inputs) {
+  for (const auto& lane : inputs) {
+    for (const Input* input : lane) {
+      if (input->has_own_clock()) return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 RingPtr make_ring(const std::string& name, unsigned size, int socket_id) {
@@ -65,7 +75,7 @@ RingPtr make_ring(const std::string& name, unsigned size, int socket_id) {
 
 SlotLayout lay_out_slots(const std::vector<const StageType*>& line, const LaneConfig& lane) {
   SlotLayout layout;
-  size_t at = kFlowContextSize;
+  size_t at = sizeof(FlowContext) + line.size() * sizeof(StageState);
   size_t index = 0;
   for (const WorkerConfig& worker : lane.workers) {
     if (index != 0) at = align_up(at, RTE_CACHE_LINE_SIZE);
@@ -76,7 +86,8 @@ SlotLayout lay_out_slots(const std::vector<const StageType*>& line, const LaneCo
       at += size;
     }
   }
-  layout.tail_size = align_up(at, RTE_CACHE_LINE_SIZE);
+  // Where two cores write to tails, none shares a line with its neighbour.
+  layout.tail_size = lane.workers.size() == 1 ? at : align_up(at, RTE_CACHE_LINE_SIZE);
   return layout;
 }
 
@@ -177,6 +188,9 @@ void Lane::build_workers(const LaneOptions& options) {
       LaneHeadOptions h;
       h.lane = options.index;
       h.stages = static_cast<unsigned>(appliance.line.size());
+      for (unsigned s = 0; s < h.stages; ++s) {
+        if (appliance.line[s]->every_packet) h.every_packet |= static_cast<uint8_t>(1u << s);
+      }
       h.config = &config;
       h.inputs = appliance.inputs[options.index];
       for (const PortConfig& port : config.ports) {
@@ -187,6 +201,7 @@ void Lane::build_workers(const LaneOptions& options) {
       h.epochs = &appliance.directory->epochs;
       h.clock = options.clock;
       h.replay = appliance.replay;
+      h.live_clock = is_live(appliance.inputs);
       worker->set_head(std::make_unique<LaneHead>(h, *table_, *fragments_, worker->statistics()));
     }
     if (i + 1 == count) {

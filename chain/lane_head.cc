@@ -12,6 +12,7 @@
 
 #include "chain/flow_context.h"
 #include "chain/packet_meta.h"
+#include "chain/parse_plain.h"
 #include "chain/reasons.h"
 #include "chain/stage_runner.h"
 #include "flowtable/tcp_state.h"
@@ -23,7 +24,14 @@ struct LaneHead::Pending {
   unsigned size = 0;
   rte_mbuf* pkts[Burst::kCapacity];
   ParsedPacket parsed[Burst::kCapacity];
-  FlowKey keys[Burst::kCapacity];
+  const FlowKey* keys[Burst::kCapacity];
+
+  ParsedPacket& next() noexcept { return parsed[size]; }
+  // `m` is what next() was read from.
+  void push(rte_mbuf* m) noexcept {
+    keys[size] = &parsed[size].key;
+    pkts[size++] = m;
+  }
 };
 
 LaneHead::LaneHead(const LaneHeadOptions& options, FlowTable& table, FragmentTable& fragments,
@@ -31,6 +39,8 @@ LaneHead::LaneHead(const LaneHeadOptions& options, FlowTable& table, FragmentTab
     : options_(options),
       lane_hash_(options.config->rss, options.config->rss_ports,
                  static_cast<unsigned>(options.to_lanes.size())),
+      by_software_(options.to_lanes.size() > 1 && options.config->rss == RssMode::Software),
+      burst_(static_cast<uint16_t>(options.config->burst)),
       table_(table),
       fragments_(fragments),
       statistics_(statistics) {
@@ -59,16 +69,55 @@ void LaneHead::drop(rte_mbuf* m, CoreReason why) noexcept {
   drop_packet(m, reason(why), statistics_);
 }
 
+// The flow was decided under this policy, the packet came in where its
+// direction has always come in, and no binding has changed since.
+inline bool LaneHead::is_decided(const rte_mbuf* m, const ParsedPacket& parsed,
+                          const Flow* flow) const noexcept {
+  return flow != nullptr && flow->decided == policy_->generation &&
+         parsed.kind == PacketKind::Flow &&
+         flow->ingress[parsed.sender_end ^ flow->originator_end] == m->port &&
+         options_.epochs->current(*flow);
+}
+
+// False: the packet is gone.
+inline bool LaneHead::admit_decided(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash,
+                             Flow* flow) noexcept {
+  PacketMeta& p = meta(m);
+  const auto dir = static_cast<Direction>(parsed.sender_end ^ flow->originator_end);
+  flow_clock_ns_ = std::max(flow_clock_ns_, p.time_ns);
+  if (parsed.key.proto == IPPROTO_TCP) {
+    Flow* const before = flow;
+    if (!track(m, parsed, flow, dir, hash)) return false;
+    // The connection's state has changed, and with it perhaps its value.
+    if (flow->decided == 0) [[unlikely]] {
+      enter(m, parsed, *flow, dir, flow != before);
+      return true;
+    }
+  }
+  account(*flow, dir, parsed.ip_len, flow_clock_ns_);
+  p.flags |= static_cast<uint16_t>(kMetaDecided | (dir == Direction::Reply ? kMetaReply : 0));
+  p.chain = flow->chain;
+  p.flow = flow;
+  return true;
+}
+
 unsigned LaneHead::receive(unsigned source, Burst& out) noexcept {
   rte_mbuf* pkts[Burst::kCapacity];
   const unsigned n = take(source, pkts);
   if (n == 0) return 0;
-  const bool from_device = source < devices();
-  const std::vector<ParseOptions>& options = from_device ? parse_options_ : parse_options_lane_;
+  const std::vector<ParseOptions>& options =
+      source < devices() ? parse_options_ : parse_options_lane_;
 
   Pending pending;
   for (unsigned i = 0; i < n; ++i) rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void*));
-  for (unsigned i = 0; i < n; ++i) sort(pkts[i], options[pkts[i]->port], pending, out);
+  for (unsigned i = 0; i < n; ++i) {
+    rte_mbuf* m = pkts[i];
+    if (!by_software_ && parse_plain(m, options[m->port], pending.next())) [[likely]] {
+      pending.push(m);
+    } else {
+      sort(m, options[m->port], pending, out);
+    }
+  }
 
   uint64_t hashes[Burst::kCapacity];
   Flow* flows[Burst::kCapacity];
@@ -76,12 +125,18 @@ unsigned LaneHead::receive(unsigned source, Burst& out) noexcept {
   for (unsigned i = 0; i < pending.size; ++i) {
     rte_mbuf* m = pending.pkts[i];
     const ParsedPacket& parsed = pending.parsed[i];
-    Flow* flow = flows[i];
-    // An earlier packet of this burst may have opened or ended it meanwhile.
-    if (!flow || (flow->flags & kFlowEnded)) flow = table_.lookup(parsed.key, now_ns_);
-    const bool in = parsed.kind == PacketKind::IcmpError ? admit_icmp_error(m, parsed, flow)
-                                                         : admit(m, parsed, hashes[i], flow);
-    if (in) out.push(m);
+    if (is_decided(m, parsed, flows[i])) [[likely]] {
+      if (!admit_decided(m, parsed, hashes[i], flows[i])) continue;
+    } else {
+      Flow* flow = flows[i];
+      // An earlier packet of this burst may have opened or ended it meanwhile.
+      if (!flow || (flow->flags & kFlowEnded)) flow = table_.lookup(parsed.key, now_ns_);
+      const bool in = parsed.kind == PacketKind::IcmpError ? admit_icmp_error(m, parsed, flow)
+                                                           : admit(m, parsed, hashes[i], flow);
+      if (!in) continue;
+    }
+    out.decided += (meta(m).flags & kMetaDecided) != 0;
+    out.push(m);
   }
   out.now_ns = now_ns_;
   statistics_.held = fragments_.held();
@@ -90,12 +145,11 @@ unsigned LaneHead::receive(unsigned source, Burst& out) noexcept {
 
 // Fills the meta's first fields; what comes from another lane has them already.
 unsigned LaneHead::take(unsigned source, rte_mbuf** pkts) noexcept {
-  const auto burst = static_cast<uint16_t>(options_.config->burst);
   if (source >= devices()) {
     rte_ring* ring = options_.from_lanes[source - devices()];
     if (!ring) return 0;
     const unsigned n =
-        rte_ring_sc_dequeue_burst(ring, reinterpret_cast<void**>(pkts), burst, nullptr);
+        rte_ring_sc_dequeue_burst(ring, reinterpret_cast<void**>(pkts), burst_, nullptr);
     for (unsigned i = 0; i < n; ++i) {
       const unsigned frames = frame_count(pkts[i]);
       statistics_.received += frames;
@@ -106,7 +160,7 @@ unsigned LaneHead::take(unsigned source, rte_mbuf** pkts) noexcept {
     return n;
   }
   Input& input = *options_.inputs[source];
-  const unsigned n = input.receive(pkts, burst);
+  const unsigned n = input.receive(pkts, burst_);
   if (n == 0) return 0;
   const bool own_clock = input.has_own_clock();
   if (!own_clock) now_ns_ = options_.clock->now_ns(rte_rdtsc());
@@ -117,7 +171,8 @@ unsigned LaneHead::take(unsigned source, rte_mbuf** pkts) noexcept {
     p = {.flow = nullptr,
          .time_ns = time_ns,
          .payload_len = 0,
-         .egress = UINT16_MAX,
+         .egress = kNoEgress,
+         .chain = 0,
          .flags = 0,
          .verdict = Verdict::Pass,
          .reason = kNoReason};
@@ -132,7 +187,7 @@ unsigned LaneHead::take(unsigned source, rte_mbuf** pkts) noexcept {
 // stages (no flow), to the collection of fragments, to another lane, or nowhere.
 void LaneHead::sort(rte_mbuf* m, const ParseOptions& options, Pending& pending,
                     Burst& out) noexcept {
-  ParsedPacket& parsed = pending.parsed[pending.size];
+  ParsedPacket& parsed = pending.next();
   parse(m, options, parsed);
   if (parsed.kind == PacketKind::Fragment) {
     if (options_.config->flowtable.fragments == FragmentMode::Drop) {
@@ -161,15 +216,11 @@ void LaneHead::sort(rte_mbuf* m, const ParseOptions& options, Pending& pending,
   }
   // With RSS by the device only the packets that it could not place by their flow
   // are looked at.
-  if (options_.to_lanes.size() > 1 &&
-      (options_.config->rss == RssMode::Software || parsed.kind == PacketKind::IcmpError ||
-       (meta(m).flags & kMetaReassembled))) {
+  if (options_.to_lanes.size() > 1) {
     const unsigned lane = lane_hash_.lane_of(parsed.key);
     if (lane != options_.lane) return pass_over(m, lane);
   }
-  pending.keys[pending.size] = parsed.key;
-  pending.pkts[pending.size] = m;
-  ++pending.size;
+  pending.push(m);
 }
 
 void LaneHead::pass_over(rte_mbuf* m, unsigned lane) noexcept {
@@ -191,13 +242,27 @@ bool LaneHead::may_pick_up() const noexcept {
 
 // A verdict of some stage stands against the whole flow: its packets will be
 // dropped, so they move no state.
-bool LaneHead::blocked(const FlowContext& c) const noexcept {
+bool LaneHead::blocked(const Flow& flow) const noexcept {
   for (unsigned i = 0; i < options_.stages; ++i) {
-    if (c.stage[i].verdict != Verdict::Pass && c.stage[i].generation == policy_->generation) {
-      return true;
-    }
+    const StageState s = read_stage_state(flow, i);
+    if (s.verdict != Verdict::Pass && s.generation == policy_->generation) return true;
   }
   return false;
+}
+
+// Every stage of the flow's chain that may decide has let it pass for good, and
+// it has been seen to pass. Stages take a flow back only when something changes
+// that the first worker sees: the policy, a binding, or what a stage before
+// says; a stage that is done says nothing more.
+bool LaneHead::decided(const Flow& flow) const noexcept {
+  const unsigned deciding =
+      policy_->chains[flow.chain].stages & ~static_cast<unsigned>(options_.every_packet);
+  for (unsigned i = 0; i < options_.stages; ++i) {
+    if (!((deciding >> i) & 1)) continue;
+    const StageState s = read_stage_state(flow, i);
+    if (s.verdict != Verdict::Pass || !is_settled(flow, i, s, policy_->generation)) return false;
+  }
+  return true;
 }
 
 Flow* LaneHead::open(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash) noexcept {
@@ -214,8 +279,6 @@ Flow* LaneHead::open(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash) noe
     return nullptr;
   }
   if (parsed.key.proto == IPPROTO_TCP) tcp_open(*flow, parsed.tcp, true);
-  FlowContext& c = context(*flow);
-  c.ingress[0] = c.ingress[1] = UINT8_MAX;
   return flow;
 }
 
@@ -239,43 +302,74 @@ bool LaneHead::track(rte_mbuf* m, const ParsedPacket& parsed, Flow*& flow, Direc
       flow = open(m, parsed, hash);
       return flow != nullptr;
   }
-  if (flow->state != before) table_.touch_deadline(*flow);
+  if (flow->state != before) {
+    table_.touch_deadline(*flow);
+    flow->decided = 0;  // its value may have changed, too: refresh() looks
+  }
   return true;
 }
 
 bool LaneHead::admit(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash, Flow* flow) noexcept {
-  PacketMeta& p = meta(m);
   // The packet's time, but never back: captures step back, and a flow that began
   // in the past would end before its second packet.
-  flow_clock_ns_ = std::max(flow_clock_ns_, p.time_ns);
-  const bool is_new = flow == nullptr;
-  if (is_new) {
+  flow_clock_ns_ = std::max(flow_clock_ns_, meta(m).time_ns);
+  if (!flow) {
     flow = open(m, parsed, hash);
     if (!flow) return false;
-    p.flags |= kMetaNewFlow;
+    enter(m, parsed, *flow, Direction::Original, true);
+    return true;
   }
-  auto dir = static_cast<Direction>(parsed.sender_end ^ flow->originator_end);
-  if (!is_new && !blocked(context(*flow))) {
-    if (parsed.key.proto == IPPROTO_TCP) {
-      Flow* const before = flow;
-      if (!track(m, parsed, flow, dir, hash)) return false;
-      if (flow != before) {
-        p.flags |= kMetaNewFlow;
-        dir = Direction::Original;
-      }
-    } else if (dir == Direction::Reply && flow->state == FlowState::New) {
-      flow->state = FlowState::Replied;
+  const auto dir = static_cast<Direction>(parsed.sender_end ^ flow->originator_end);
+  Flow* const before = flow;
+  if (blocked(*flow)) {
+    if (parsed.key.proto == IPPROTO_TCP && !give_up_blocked(m, parsed, flow, dir, hash)) {
+      return false;
     }
+  } else if (parsed.key.proto == IPPROTO_TCP) {
+    if (!track(m, parsed, flow, dir, hash)) return false;
+  } else if (dir == Direction::Reply && flow->state == FlowState::New) {
+    flow->state = FlowState::Replied;
   }
-  account(*flow, dir, parsed.ip_len, flow_clock_ns_);
-  if (dir == Direction::Reply) p.flags |= kMetaReply;
-  p.flow = flow;
-  refresh(*flow, dir, m->port);
+  enter(m, parsed, *flow, dir, flow != before);
   return true;
 }
 
-// An ICMP error rides with the flow that it quotes, opens none, and keeps none
-// alive.
+// The packet belongs to the flow, of which not all is known or decided.
+void LaneHead::enter(rte_mbuf* m, const ParsedPacket& parsed, Flow& flow, Direction dir,
+                     bool is_new) noexcept {
+  PacketMeta& p = meta(m);
+  if (is_new) {
+    p.flags |= kMetaNewFlow;
+    dir = Direction::Original;
+  }
+  account(flow, dir, parsed.ip_len, flow_clock_ns_);
+  if (dir == Direction::Reply) p.flags |= kMetaReply;
+  flow.ingress[static_cast<unsigned>(dir)] = static_cast<uint8_t>(m->port);
+  refresh(flow);
+  p.chain = flow.chain;
+  p.flow = &flow;
+}
+
+// A connection that a stage stands against is over, whatever its ends believe:
+// its entry goes soon, and another SYN begins another. False: the packet is gone.
+bool LaneHead::give_up_blocked(rte_mbuf* m, const ParsedPacket& parsed, Flow*& flow, Direction dir,
+                               uint64_t hash) noexcept {
+  const bool opens = (parsed.tcp.flags & (kTcpSyn | kTcpAck)) == kTcpSyn;
+  if (opens && parsed.tcp.seq + 1 != flow->tcp[static_cast<unsigned>(dir)].end) {
+    table_.end(*flow, EndReason::Replaced);
+    flow = open(m, parsed, hash);
+    return flow != nullptr;
+  }
+  if (flow->state >= FlowState::Established && flow->state != FlowState::Reset) {
+    flow->state = FlowState::Reset;
+    if (flow->value == FlowClass::Established) table_.promote(*flow, FlowClass::HalfOpen);
+    table_.touch_deadline(*flow);
+  }
+  return true;
+}
+
+// An ICMP error rides with the flow that it quotes, opens none, keeps none
+// alive, and says nothing about where the flow's ends are.
 bool LaneHead::admit_icmp_error(rte_mbuf* m, const ParsedPacket& parsed, Flow* flow) noexcept {
   if (!flow) {
     drop(m, CoreReason::FlowIcmpErrorUnknown);
@@ -283,34 +377,43 @@ bool LaneHead::admit_icmp_error(rte_mbuf* m, const ParsedPacket& parsed, Flow* f
   }
   PacketMeta& p = meta(m);
   if (parsed.sender_end != flow->originator_end) p.flags |= kMetaReply;
+  refresh(*flow);
+  p.chain = flow->chain;
   p.flow = flow;
-  refresh(*flow, direction(p), m->port);
   return true;
 }
 
-// What the first worker keeps of the flow's context: ingress, chain, eviction
-// class, binding epochs.
-void LaneHead::refresh(Flow& flow, Direction dir, uint16_t ingress) noexcept {
-  FlowContext& c = context(flow);
-  uint8_t& known = c.ingress[static_cast<unsigned>(dir)];
-  if (known != ingress) known = static_cast<uint8_t>(ingress);
-  StageState& first = c.stage[0];
+FlowClass LaneHead::value_of(const Flow& flow) const noexcept {
+  if (!context(flow).passed) return FlowClass::Provisional;
+  if (flow.value == FlowClass::Established) return FlowClass::Established;
+  // Only a handshake makes a connection; what a SYN and a RST left behind is none.
+  const bool both_spoke = flow.key.proto == IPPROTO_TCP ? flow.state == FlowState::Established
+                                                        : flow.state == FlowState::Replied;
+  return both_spoke ? FlowClass::Established : FlowClass::HalfOpen;
+}
+
+// What the first worker keeps of a flow that isn't decided: whether a binding
+// has changed, its chain, its eviction class, whether it is decided now.
+void LaneHead::refresh(Flow& flow) noexcept {
   // identity, the line's first stage, works on this core: taking the flow back
   // for it here crosses no line between writers.
-  if (first.generation != 0 && !options_.epochs->current(flow)) first.generation = 0;
+  StageState first = stage_state(flow, 0);
+  if (first.generation != 0 && !options_.epochs->current(flow)) {
+    first.generation = 0;
+    write_stage_state(flow, 0, first);
+  }
+  // Until identity has judged under this policy. If it has, the chain is its own.
   if (first.generation != policy_->generation) {
-    c.chain = policy_->port_chain[c.ingress[0] != UINT8_MAX ? c.ingress[0] : ingress];
+    const unsigned side = flow.ingress[0] != Flow::kNoIngress ? 0 : 1;
+    flow.chain = policy_->port_chain[flow.ingress[side]];
   }
-  if (flow.value != FlowClass::Established && c.passed) {
-    const bool both_spoke = flow.key.proto == IPPROTO_TCP ? flow.state >= FlowState::Established &&
-                                                                flow.state != FlowState::PickedUp
-                                                          : flow.state == FlowState::Replied;
-    const FlowClass value = both_spoke ? FlowClass::Established : FlowClass::HalfOpen;
-    if (value != flow.value) table_.promote(flow, value);
-  }
+  const FlowClass value = value_of(flow);
+  if (flow.value < value) table_.promote(flow, value);
+  flow.decided = value != FlowClass::Provisional && decided(flow) ? policy_->generation : 0;
 }
 
 void LaneHead::age() noexcept {
+  if (options_.live_clock) now_ns_ = std::max(now_ns_, options_.clock->now_ns(rte_rdtsc()));
   table_.age(now_ns_, kAgeBudget);
   fragments_.expire(now_ns_);
   statistics_.held = fragments_.held();

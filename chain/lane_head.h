@@ -26,7 +26,8 @@ namespace sluice {
 
 struct LaneHeadOptions {
   unsigned lane = 0;
-  unsigned stages = 0;  // of the line
+  unsigned stages = 0;       // of the line
+  uint8_t every_packet = 0;  // bit i: the line's i-th stage sees decided flows, too
   const Config* config = nullptr;
   std::vector<Input*> inputs;
   std::vector<ZoneRule> zones;        // by port
@@ -35,6 +36,7 @@ struct LaneHeadOptions {
   const BindingEpochs* epochs = nullptr;
   const TscClock* clock = nullptr;
   bool replay = false;
+  bool live_clock = false;  // time goes on where no packets come
 };
 
 class LaneHead {
@@ -56,7 +58,7 @@ class LaneHead {
   // the stages. Returns how many were received.
   unsigned receive(unsigned source, Burst& out) noexcept;
 
-  // A step of ageing; the clock of the last receive() in replay.
+  // A step of ageing.
   void age() noexcept;
 
   // No device will ever give anything again.
@@ -71,14 +73,22 @@ class LaneHead {
   void sort(rte_mbuf* m, const ParseOptions& options, Pending& pending, Burst& out) noexcept;
   void pass_over(rte_mbuf* m, unsigned lane) noexcept;
   void drop(rte_mbuf* m, CoreReason why) noexcept;
+  bool is_decided(const rte_mbuf* m, const ParsedPacket& parsed, const Flow* flow) const noexcept;
+  bool admit_decided(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash, Flow* flow) noexcept;
   bool admit(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash, Flow* flow) noexcept;
+  void enter(rte_mbuf* m, const ParsedPacket& parsed, Flow& flow, Direction direction,
+             bool is_new) noexcept;
   bool admit_icmp_error(rte_mbuf* m, const ParsedPacket& parsed, Flow* flow) noexcept;
   Flow* open(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash) noexcept;
   bool track(rte_mbuf* m, const ParsedPacket& parsed, Flow*& flow, Direction direction,
              uint64_t hash) noexcept;
+  bool give_up_blocked(rte_mbuf* m, const ParsedPacket& parsed, Flow*& flow, Direction direction,
+                       uint64_t hash) noexcept;
   bool may_pick_up() const noexcept;
-  bool blocked(const FlowContext& context) const noexcept;
-  void refresh(Flow& flow, Direction direction, uint16_t ingress) noexcept;
+  bool blocked(const Flow& flow) const noexcept;
+  bool decided(const Flow& flow) const noexcept;
+  FlowClass value_of(const Flow& flow) const noexcept;
+  void refresh(Flow& flow) noexcept;
 
   static constexpr unsigned kAgeBudget = 32;  // entries a poll
 
@@ -86,6 +96,8 @@ class LaneHead {
   std::vector<ParseOptions> parse_options_;       // by port, for the devices
   std::vector<ParseOptions> parse_options_lane_;  // by port, for what was checked already
   LaneHash lane_hash_;
+  const bool by_software_;  // every packet's lane is looked up, not only the odd ones'
+  const uint16_t burst_;    // packets received at once
   FlowTable& table_;
   FragmentTable& fragments_;
   WorkerStatistics& statistics_;

@@ -8,41 +8,52 @@
 
 namespace sluice {
 
-LaneTail::LaneTail(std::vector<Output*> outputs, StageRunner& runner, rte_mempool* mempool,
+LaneTail::LaneTail(const std::vector<Output*>& outputs, StageRunner& runner, rte_mempool* mempool,
                    uint32_t reject_rate, WorkerStatistics& statistics)
-    : outputs_(std::move(outputs)),
-      queues_(outputs_.size()),
+    : ports_(static_cast<unsigned>(outputs.size())),
+      queues_(std::make_unique<Queue[]>(outputs.size())),
       runner_(runner),
       mempool_(mempool),
       reject_limit_(reject_rate),
-      statistics_(statistics) {}
+      statistics_(statistics) {
+  for (unsigned port = 0; port < ports_; ++port) queues_[port].output = outputs[port];
+}
+
+inline LaneTail::Queue* LaneTail::queue_of(rte_mbuf* m) noexcept {
+  const unsigned egress = meta(m).egress;
+  if (egress >= ports_ || !queues_[egress].output) [[unlikely]] {
+    drop_packet(m, reason(CoreReason::NoEgress), statistics_);
+    return nullptr;
+  }
+  Queue& queue = queues_[egress];
+  if (queue.full()) [[unlikely]] flush(queue);
+  return &queue;
+}
 
 void LaneTail::transmit(Burst& burst) noexcept {
   Burst answers;
   answers.now_ns = burst.now_ns;
   for (rte_mbuf* m : burst) {
     const PacketMeta& p = meta(m);
-    if (p.verdict == Verdict::Reject) {
+    if (p.verdict == Verdict::Reject) [[unlikely]] {
       reject(m, burst.now_ns, answers);
-      if (answers.size + 2u > Burst::kCapacity) {
-        runner_.run_last(answers);
-        for (rte_mbuf* answer : answers) enqueue(answer);
-        answers.size = 0;
-      }
+      if (answers.size + 2u > Burst::kCapacity) send(answers);
       continue;
     }
-    if (p.flow) {
+    if ((p.flags & (kMetaDecided | kMetaReassembled)) == kMetaDecided) [[likely]] {
+      if (Queue* queue = queue_of(m)) queue->push(m);
+      continue;
+    }
+    // A packet that turned round has reached nobody.
+    if (p.flow && p.egress != m->port) {
       FlowContext& c = context(*p.flow);
       if (!c.passed) c.passed = 1;
     }
     enqueue(m);
   }
-  if (!answers.empty()) {
-    runner_.run_last(answers);
-    for (rte_mbuf* answer : answers) enqueue(answer);
-  }
-  for (unsigned port = 0; port < queues_.size(); ++port) {
-    if (queues_[port].size != 0) flush(port);
+  if (!answers.empty()) send(answers);
+  for (unsigned port = 0; port < ports_; ++port) {
+    if (queues_[port].size != 0) flush(queues_[port]);
   }
 }
 
@@ -55,35 +66,31 @@ void LaneTail::reject(rte_mbuf* m, uint64_t now_ns, Burst& answers) noexcept {
   drop_packet(m, meta(m).reason, statistics_);
 }
 
+// Frames of our own find their way by the line's last stage.
+void LaneTail::send(Burst& answers) noexcept {
+  runner_.run_last(answers);
+  for (rte_mbuf* answer : answers) enqueue(answer);
+  answers.size = 0;
+}
+
 void LaneTail::enqueue(rte_mbuf* m) noexcept {
-  const uint16_t egress = meta(m).egress;
-  if (egress >= outputs_.size() || !outputs_[egress]) {
-    drop_packet(m, reason(CoreReason::NoEgress), statistics_);
-    return;
-  }
-  if (!(meta(m).flags & kMetaReassembled)) {
-    enqueue_frame(m, egress);
-    return;
-  }
-  for_each_frame(m, [&](rte_mbuf* fragment) { enqueue_frame(fragment, egress); });
+  Queue* queue = queue_of(m);
+  if (!queue) return;
+  if (!(meta(m).flags & kMetaReassembled)) return queue->push(m);
+  for_each_frame(m, [&](rte_mbuf* fragment) {
+    if (queue->full()) flush(*queue);
+    queue->push(fragment);
+  });
   rte_pktmbuf_free(m);  // the flat copy alone: its fragments are on their way
 }
 
-void LaneTail::enqueue_frame(rte_mbuf* m, uint16_t egress) noexcept {
-  Queue& queue = queues_[egress];
-  if (queue.size == std::size(queue.pkts)) flush(egress);
-  queue.pkts[queue.size++] = m;
-}
-
 // What the device refuses is dropped: holding it back would only add latency.
-void LaneTail::flush(unsigned port) noexcept {
-  Queue& queue = queues_[port];
+void LaneTail::flush(Queue& queue) noexcept {
   uint64_t bytes = 0;
   for (unsigned i = 0; i < queue.size; ++i) bytes += queue.pkts[i]->pkt_len;
-  const uint16_t sent = outputs_[port]->transmit(queue.pkts, queue.size);
+  const uint16_t sent = queue.output->transmit(queue.pkts, static_cast<uint16_t>(queue.size));
   statistics_.transmitted += sent;
-  const Reason why =
-      reason(outputs_[port]->link_up() ? CoreReason::TxFull : CoreReason::TxPortDown);
+  const Reason why = reason(queue.output->link_up() ? CoreReason::TxFull : CoreReason::TxPortDown);
   for (unsigned i = sent; i < queue.size; ++i) {
     bytes -= queue.pkts[i]->pkt_len;
     statistics_.dropped[why] += 1;

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "chain/burst.h"
@@ -22,7 +23,7 @@ namespace sluice {
 class LaneTail {
  public:
   // `outputs`: by port; null where the port can't be left by.
-  LaneTail(std::vector<Output*> outputs, StageRunner& runner, rte_mempool* mempool,
+  LaneTail(const std::vector<Output*>& outputs, StageRunner& runner, rte_mempool* mempool,
            uint32_t reject_rate, WorkerStatistics& statistics);
 
   // ---- last worker ----
@@ -32,17 +33,23 @@ class LaneTail {
 
  private:
   struct Queue {
-    uint16_t size = 0;
+    Output* output = nullptr;  // null: the port can't be left by
+    unsigned size = 0;
     rte_mbuf* pkts[2 * Burst::kCapacity];
+
+    bool full() const noexcept { return size == 2 * Burst::kCapacity; }
+    void push(rte_mbuf* m) noexcept { pkts[size++] = m; }
   };
 
   void reject(rte_mbuf* m, uint64_t now_ns, Burst& answers) noexcept;
+  void send(Burst& answers) noexcept;
   void enqueue(rte_mbuf* m) noexcept;
-  void enqueue_frame(rte_mbuf* m, uint16_t egress) noexcept;
-  void flush(unsigned port) noexcept;
+  // Null, and the packet is gone, where it can't leave.
+  Queue* queue_of(rte_mbuf* m) noexcept;
+  void flush(Queue& queue) noexcept;
 
-  std::vector<Output*> outputs_;
-  std::vector<Queue> queues_;  // by port; empty between bursts
+  const unsigned ports_;
+  std::unique_ptr<Queue[]> queues_;  // by port; empty between bursts
   StageRunner& runner_;
   rte_mempool* mempool_;
   RateLimit reject_limit_;

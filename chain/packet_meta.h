@@ -28,6 +28,7 @@ enum : uint16_t {
   kMetaIcmpEcho = 1 << 8,
   kMetaTcp = 1 << 9,  // the packet's own transport header (not that of a quoted flow)
   kMetaUdp = 1 << 10,
+  kMetaDecided = 1 << 11,  // every stage has let the flow pass: only those with `every_packet` look
 };
 
 // Each field has one writer. Header offsets are the mbuf's own l2_len, l3_len
@@ -36,16 +37,22 @@ struct PacketMeta {
   Flow* flow;            // first worker; null: no flow (control frames, what is no IP)
   uint64_t time_ns;      // first worker; receive time, Unix epoch; the capture's clock in replay
   uint16_t payload_len;  // parse; bytes behind the transport header, without Ethernet padding
-  uint16_t egress;       // forwarding; port id
+  uint8_t egress;        // forwarding; position in Config::ports
+  uint8_t chain;         // the lane's first worker, behind identity: the flow's chain
   uint16_t flags;        // kMeta*: parse and first worker
   Verdict verdict;       // the first stage that decides against the packet
   Reason reason;         // with it; the first reason stays
 };
 static_assert(sizeof(PacketMeta) == 24);
 
+inline constexpr uint8_t kNoEgress = 0xff;
+
 // The dynamic field's place is fixed, so that access is one addition;
-// register_packet_meta() makes sure at start that it is ours.
-inline constexpr size_t kPacketMetaOffset = (offsetof(rte_mbuf, dynfield1) + 7) / 8 * 8;
+// register_packet_meta() makes sure at start that it is ours. It is the mbuf's
+// last: drivers that note a timestamp take the first while they are probed.
+inline constexpr size_t kPacketMetaOffset = sizeof(rte_mbuf) - sizeof(PacketMeta);
+static_assert(kPacketMetaOffset % alignof(PacketMeta) == 0 &&
+              kPacketMetaOffset >= offsetof(rte_mbuf, dynfield1));
 
 inline PacketMeta& meta(rte_mbuf* m) noexcept {
   return *RTE_MBUF_DYNFIELD(m, kPacketMetaOffset, PacketMeta*);

@@ -44,6 +44,11 @@ uint16_t load16_be(const uint8_t* p) noexcept {
   std::memcpy(&v, p, 2);
   return v;
 }
+uint32_t load32_be(const uint8_t* p) noexcept {
+  uint32_t v;
+  std::memcpy(&v, p, 4);
+  return v;
+}
 
 // One frame under the reader's finger.
 class Parser {
@@ -79,7 +84,7 @@ class Parser {
     }
     l2_len_ = at + 2;
     m_->l2_len = l2_len_ & kMaxL2Len;
-    out_.key.zone = zone;
+    zone_ = zone;
     switch (type) {
       case kEtherIpv4:
         return ipv4();
@@ -133,17 +138,13 @@ class Parser {
     }
     m_->l3_len = header_len & kMaxL3Len;
     out_.ip_len = static_cast<uint16_t>(total_len);
-    FlowKey& key = out_.key;
-    key.family = kFamilyIpv4;
-    key.proto = ip[9];
-    key.addr[0] = {};
-    key.addr[1] = {};
-    std::memcpy(key.addr[0].data(), ip + 12, 4);
-    std::memcpy(key.addr[1].data(), ip + 16, 4);
+    family_ = kFamilyIpv4;
+    proto_ = ip[9];
+    ipv4_addresses(ip);
     const uint16_t fragment = load16(ip + 6);
     if (fragment & 0x3fff) {
       const unsigned offset = (fragment & 0x1fffu) * 8;
-      fragment_found(load16(ip + 4), key.proto, offset, total_len - header_len,
+      fragment_found(load16(ip + 4), proto_, offset, total_len - header_len,
                      (fragment & 0x2000) != 0, l2_len_ + header_len);
       return;
     }
@@ -160,10 +161,8 @@ class Parser {
     if (total_len > room) return bad(CoreReason::ParseTruncated);
     meta_.flags |= kMetaIpv6;
     out_.ip_len = static_cast<uint16_t>(total_len > 0xffff ? 0xffff : total_len);
-    FlowKey& key = out_.key;
-    key.family = kFamilyIpv6;
-    std::memcpy(key.addr[0].data(), ip + 8, 16);
-    std::memcpy(key.addr[1].data(), ip + 24, 16);
+    family_ = kFamilyIpv6;
+    ipv6_addresses(ip);
 
     unsigned at = 40;
     unsigned next_at = 6;
@@ -202,7 +201,7 @@ class Parser {
           return;
         }
         default:
-          key.proto = next;
+          proto_ = next;
           if (at > kMaxL3Len) return bad(CoreReason::ParseHeadersTooLong);
           m_->l3_len = at & kMaxL3Len;
           transport(ip + at, total_len - at);
@@ -224,12 +223,12 @@ class Parser {
       return bad(CoreReason::FragmentBad);
     }
     FragmentHeader& f = out_.fragment;
-    f.source = out_.key.addr[0];
-    f.destination = out_.key.addr[1];
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(f.source.data()), source_);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(f.destination.data()), destination_);
     f.id = id;
-    f.zone = out_.key.zone;
+    f.zone = zone_;
     f.proto = proto;
-    f.family = out_.key.family;
+    f.family = family_;
     f.offset = static_cast<uint16_t>(offset);
     f.length = static_cast<uint16_t>(length);
     f.more = more;
@@ -240,14 +239,12 @@ class Parser {
 
   // `room`: bytes of the IP payload, all of them in the frame.
   void transport(const uint8_t* l4, unsigned room) noexcept {
-    FlowKey& key = out_.key;
-    key.port[0] = key.port[1] = 0;
     out_.kind = PacketKind::Flow;
     if (options_.verify_by_flags &&
         (m_->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_BAD) {
       return bad(CoreReason::ParseBadChecksum);
     }
-    switch (key.proto) {
+    switch (proto_) {
       case IPPROTO_TCP:
         if (!tcp(l4, room)) return;
         break;
@@ -264,29 +261,41 @@ class Parser {
         ports(l4, 12, room - 12);
         break;
       case IPPROTO_ICMP:
-        if (key.family != kFamilyIpv4) return opaque(room);
+        if (family_ != kFamilyIpv4) return opaque(room);
         if (!icmp(l4, room)) return;
         break;
       case IPPROTO_ICMPV6:
-        if (key.family != kFamilyIpv6) return opaque(room);
+        if (family_ != kFamilyIpv6) return opaque(room);
         if (!icmpv6(l4, room)) return;
         break;
       default:
         return opaque(room);
     }
-    out_.sender_end = normalise(key) ? 1 : 0;
+    key_found();
     // The sender of an ICMP error speaks from the far side of the packet that it quotes.
     if (out_.kind == PacketKind::IcmpError) out_.sender_end ^= 1;
   }
 
   void opaque(unsigned room) noexcept {
     meta_.payload_len = static_cast<uint16_t>(room);
-    out_.sender_end = normalise(out_.key) ? 1 : 0;
+    key_found();
+  }
+
+  void key_found() noexcept {
+    out_.sender_end =
+        make_key(out_.key, source_, destination_, ports_, zone_, proto_, family_) ? 1 : 0;
+  }
+  void ipv4_addresses(const uint8_t* ip) noexcept {
+    source_ = _mm_cvtsi32_si128(static_cast<int>(load32_be(ip + 12)));
+    destination_ = _mm_cvtsi32_si128(static_cast<int>(load32_be(ip + 16)));
+  }
+  void ipv6_addresses(const uint8_t* ip) noexcept {
+    source_ = _mm_loadu_si128(reinterpret_cast<const __m128i*>(ip + 8));
+    destination_ = _mm_loadu_si128(reinterpret_cast<const __m128i*>(ip + 24));
   }
 
   void ports(const uint8_t* l4, unsigned header_len, unsigned payload_len) noexcept {
-    out_.key.port[0] = load16_be(l4);
-    out_.key.port[1] = load16_be(l4 + 2);
+    ports_ = load32_be(l4);
     m_->l4_len = header_len & 0xff;
     meta_.payload_len = static_cast<uint16_t>(payload_len);
   }
@@ -375,7 +384,12 @@ class Parser {
 
   void echo(const uint8_t* l4) noexcept {
     meta_.flags |= kMetaIcmpEcho;
-    out_.key.port[0] = out_.key.port[1] = load16_be(l4 + 4);
+    identifier(l4);
+  }
+  // Stands in both ports' place.
+  void identifier(const uint8_t* l4) noexcept {
+    const uint32_t id = load16_be(l4 + 4);
+    ports_ = id << 16 | id;
   }
 
   // RFC 792: the IP header and at least 64 bits of its payload.
@@ -385,10 +399,8 @@ class Parser {
       bad(CoreReason::ParseBadTransport);
       return false;
     }
-    FlowKey& key = out_.key;
-    std::memcpy(key.addr[0].data(), ip + 12, 4);
-    std::memcpy(key.addr[1].data(), ip + 16, 4);
-    key.proto = ip[9];
+    ipv4_addresses(ip);
+    proto_ = ip[9];
     quoted_ports(ip + header_len);
     return true;
   }
@@ -400,30 +412,26 @@ class Parser {
       bad(CoreReason::ParseBadTransport);
       return false;
     }
-    FlowKey& key = out_.key;
-    std::memcpy(key.addr[0].data(), ip + 8, 16);
-    std::memcpy(key.addr[1].data(), ip + 24, 16);
-    key.proto = ip[6];
+    ipv6_addresses(ip);
+    proto_ = ip[6];
     quoted_ports(ip + 40);
     return true;
   }
 
   void quoted_ports(const uint8_t* l4) noexcept {
-    FlowKey& key = out_.key;
     out_.kind = PacketKind::IcmpError;
     meta_.flags |= kMetaIcmpError;
-    switch (key.proto) {
+    switch (proto_) {
       case IPPROTO_TCP:
       case IPPROTO_UDP:
       case IPPROTO_SCTP:
-        key.port[0] = load16_be(l4);
-        key.port[1] = load16_be(l4 + 2);
+        ports_ = load32_be(l4);
         break;
       case IPPROTO_ICMP:
-        if (l4[0] == 0 || l4[0] == 8) key.port[0] = key.port[1] = load16_be(l4 + 4);
+        if (l4[0] == 0 || l4[0] == 8) identifier(l4);
         break;
       case IPPROTO_ICMPV6:
-        if (l4[0] == 128 || l4[0] == 129) key.port[0] = key.port[1] = load16_be(l4 + 4);
+        if (l4[0] == 128 || l4[0] == 129) identifier(l4);
         break;
       default:
         break;
@@ -437,6 +445,11 @@ class Parser {
   const uint8_t* data_;
   unsigned end_;
   unsigned l2_len_ = kEthernetLen;
+  // Of the flow's key, in registers until it is whole.
+  __m128i source_{}, destination_{};
+  uint32_t ports_ = 0;  // network byte order, the source's in the lower half
+  uint16_t zone_ = 0;
+  uint8_t proto_ = 0, family_ = 0;
 };
 
 }  // namespace

@@ -52,12 +52,12 @@ struct FragmentHeader {
   uint16_t next_header_offset;      // IPv6: of the byte that names the fragment header
 };
 
-struct ParsedPacket {
+struct alignas(64) ParsedPacket {
+  FlowKey key;  // normalised
   PacketKind kind;
   Reason reason;
   uint8_t sender_end;       // 0 or 1: the key's end that sent this packet
   uint16_t ip_len;          // bytes, header included
-  FlowKey key;              // normalised
   TcpSegment tcp;           // Flow and TCP only
   FragmentHeader fragment;  // Fragment only
 };

@@ -21,6 +21,16 @@ uint8_t stage_mask(const ChainConfig& chain, const std::vector<const StageType*>
 
 }  // namespace
 
+std::vector<uint8_t> chains_of_ports(const Config& config) {
+  std::vector<uint8_t> chains;
+  for (const PortConfig& port : config.ports) {
+    size_t index = 0;
+    while (index < config.chains.size() && config.chains[index].name != port.chain) ++index;
+    chains.push_back(static_cast<uint8_t>(index < config.chains.size() ? index : 0));
+  }
+  return chains;
+}
+
 std::unique_ptr<Policy> compile_policy(const std::vector<const StageType*>& line,
                                        ConfigSection root, CompileContext& context,
                                        uint16_t generation) {
@@ -30,11 +40,7 @@ std::unique_ptr<Policy> compile_policy(const std::vector<const StageType*>& line
   for (const ChainConfig& chain : config.chains) {
     policy->chains.push_back({context.directory.intern(chain.name), stage_mask(chain, line)});
   }
-  for (const PortConfig& port : config.ports) {
-    size_t index = 0;
-    while (index < config.chains.size() && config.chains[index].name != port.chain) ++index;
-    policy->port_chain.push_back(static_cast<uint8_t>(index < config.chains.size() ? index : 0));
-  }
+  policy->port_chain = chains_of_ports(config);
   bool complete = true;
   for (const StageType* type : line) {
     policy->stages.push_back(type->compile(stage_section(root, type->name), context));

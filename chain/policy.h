@@ -28,6 +28,9 @@ struct Policy {
   std::vector<std::vector<std::unique_ptr<LanePart>>> parts;  // [lane][stage]; may be null
 };
 
+// Chain of what comes in at each port, by position in Config::ports.
+std::vector<uint8_t> chains_of_ports(const Config& config);
+
 // Compiles every stage of the line from the configuration; null if any error
 // was reported. Compiler thread.
 std::unique_ptr<Policy> compile_policy(const std::vector<const StageType*>& line,

@@ -57,7 +57,8 @@ struct StageResources {
   uint16_t lane = 0;
   unsigned index = 0;                     // position in the line
   Reason first_reason = 0;                // of its own reasons in the concatenated table
-  size_t slot_offset = kFlowContextSize;  // of its slot in a flow's tail
+  // Of its slot in a flow's tail.
+  size_t slot_offset = sizeof(FlowContext) + kMaxStages * sizeof(StageState);
   int socket_id = -1;
   uint32_t flow_capacity = 0;  // flows of the lane's table
   EventQueue* events = nullptr;
@@ -87,7 +88,7 @@ class Stage {
   // The flow is over: release what its slot holds. A slot starts zeroed.
   // `record`, if not null, is the flow's event: add to it what only this stage
   // knows and later stages or the log want (context fields are still good and
-  // are added by the chain itself). `policy` is the one in force.
+  // are added by the chain itself).
   virtual void flow_ended(Flow& flow, Event* record) noexcept {
     (void)flow;
     (void)record;
@@ -104,22 +105,36 @@ class Stage {
   virtual const void* counters() const noexcept { return nullptr; }
 
  protected:
+  // What the stages before this one have said so far, as a number. Take it
+  // before their findings are read, for settle() and wait().
+  uint8_t upstream(const Flow& flow) const noexcept {
+    return upstream_revision(flow, resources_.index);
+  }
+  StageState& state(Flow& flow) const noexcept { return stage_state(flow, resources_.index); }
+
   // Tells that the stage is done with the flow: until the policy or what an
   // earlier stage said changes, the flow's packets get `verdict` without
   // visiting this stage.
-  void settle(Flow& flow, uint16_t generation, Verdict verdict = Verdict::Pass,
-              Reason reason = kNoReason) noexcept {
-    FlowContext& c = context(flow);
-    StageState& s = c.stage[resources_.index];
-    s.upstream = upstream_revision(c, resources_.index);
-    s.verdict = verdict;
-    s.reason = reason;
-    s.generation = generation;
+  void settle(Flow& flow, uint16_t generation, uint8_t upstream, Verdict verdict = Verdict::Pass,
+              Reason reason = kNoReason) const noexcept {
+    judged(flow, generation, upstream, verdict, reason, false);
   }
-  // Takes the flow back: its packets visit this stage again.
-  void unsettle(Flow& flow) noexcept { context(flow).stage[resources_.index].generation = 0; }
-  // What this stage tells later ones about the flow has changed: they judge again.
-  void raise_revision(Flow& flow) noexcept { ++context(flow).stage[resources_.index].revision; }
+  // Tells that the stage has judged under this policy and lets the flow pass
+  // for now, but wants its next packets, too.
+  void wait(Flow& flow, uint16_t generation, uint8_t upstream) const noexcept {
+    judged(flow, generation, upstream, Verdict::Pass, kNoReason, true);
+  }
+  // Takes the flow back: its packets visit this stage as if it had never judged.
+  void unsettle(Flow& flow) const noexcept {
+    judged(flow, 0, 0, Verdict::Pass, kNoReason, false);
+  }
+  // What this stage tells later ones about the flow has changed: they judge
+  // again. Call it when the findings are written.
+  void raise_revision(Flow& flow) const noexcept {
+    StageState s = state(flow);
+    ++s.revision;
+    write_stage_state(flow, resources_.index, s);
+  }
 
   template <typename T>
   T& slot(Flow& flow) const noexcept {
@@ -131,6 +146,18 @@ class Stage {
   }
 
   const StageResources resources_;
+
+ private:
+  void judged(Flow& flow, uint16_t generation, uint8_t upstream, Verdict verdict, Reason reason,
+              bool waits) const noexcept {
+    StageState s = state(flow);
+    s.generation = generation;
+    s.upstream = upstream;
+    s.verdict = verdict;
+    s.reason = reason;
+    s.waits = waits;
+    write_stage_state(flow, resources_.index, s);
+  }
 };
 
 struct CounterInfo {

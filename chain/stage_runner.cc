@@ -5,6 +5,8 @@
 
 #include <rte_cycles.h>
 
+#include <algorithm>
+
 #include "chain/fragments.h"
 
 namespace sluice {
@@ -30,13 +32,36 @@ StageRunner::StageRunner(unsigned lane, unsigned first, std::vector<std::unique_
   }
 }
 
+void StageRunner::adopt(const Policy& policy) noexcept {
+  policy_ = &policy;
+  in_all_chains_ = 0xff;
+  for (const ChainEntry& chain : policy.chains) in_all_chains_ &= chain.stages;
+}
+
 void StageRunner::run(Burst& burst, bool timed) noexcept {
   burst.generation = policy_->generation;
+  const bool all_decided = burst.decided == burst.size;
   for (unsigned index = first_; index < end() && !burst.empty(); ++index) {
-    Burst wanted;
-    gather(burst, index, wanted);
-    if (!wanted.empty()) process(wanted, index, timed);
+    if (all_decided && !every_packet_[index - first_]) {
+      statistics_.stage[index].skipped += burst.size;
+      continue;
+    }
+    if (all_decided && ((in_all_chains_ >> index) & 1)) {
+      process(burst, index, timed);
+    } else {
+      Burst wanted;
+      gather(burst, index, wanted);
+      if (!wanted.empty()) process(wanted, index, timed);
+      if (index == 0) note_chains(wanted);
+    }
     reap(burst, index);
+  }
+}
+
+// identity may have bound the flow to another chain.
+void StageRunner::note_chains(Burst& burst) noexcept {
+  for (rte_mbuf* m : burst) {
+    if (meta(m).flow) meta(m).chain = meta(m).flow->chain;
   }
 }
 
@@ -61,13 +86,20 @@ void StageRunner::gather(Burst& burst, unsigned index, Burst& wanted) noexcept {
       if (every_packet) wanted.push(m);
       continue;
     }
-    const FlowContext& c = context(*p.flow);
-    if (!(policy_->chains[c.chain].stages & (1u << index))) {
+    if (!(policy_->chains[p.chain].stages & (1u << index))) {
       ++skipped;
       continue;
     }
-    const StageState& s = c.stage[index];
-    if (s.generation == generation && s.upstream == upstream_revision(c, index)) {
+    if (p.flags & kMetaDecided) {
+      if (every_packet) {
+        wanted.push(m);
+      } else {
+        ++skipped;
+      }
+      continue;
+    }
+    const StageState& s = stage_state(*p.flow, index);
+    if (is_settled(*p.flow, index, s, generation)) {
       if (s.verdict != Verdict::Pass) {
         give_verdict(m, s.verdict, s.reason);
         ++skipped;
@@ -106,6 +138,10 @@ void StageRunner::process(Burst& wanted, unsigned index, bool timed) noexcept {
 void StageRunner::reap(Burst& burst, unsigned index) noexcept {
   StageStatistics& statistics = statistics_.stage[index];
   const OwnReasons own = own_reasons_[index - first_];
+  if (std::none_of(burst.begin(), burst.end(),
+                   [](rte_mbuf* m) { return meta(m).verdict != Verdict::Pass; })) {
+    return;
+  }
   uint16_t kept = 0;
   for (rte_mbuf* m : burst) {
     const PacketMeta& p = meta(m);
@@ -126,7 +162,7 @@ void StageRunner::reap(Burst& burst, unsigned index) noexcept {
 void StageRunner::log_drop(rte_mbuf* m, unsigned index) noexcept {
   const PacketMeta& p = meta(m);
   if (!p.flow) return;
-  StageState& s = context(*p.flow).stage[index];
+  StageState& s = stage_state(*p.flow, index);
   if (s.logged == p.reason) return;
   s.logged = p.reason;
   Event* event = events_.allocate(EventType::Drop);

@@ -31,7 +31,7 @@ class StageRunner {
 
   // ---- worker ----
 
-  void adopt(const Policy& policy) noexcept { policy_ = &policy; }
+  void adopt(const Policy& policy) noexcept;
   const Policy* policy() const noexcept { return policy_; }
 
   // Takes the burst through all stages. What they dropped is gone from it
@@ -55,6 +55,7 @@ class StageRunner {
   unsigned end() const noexcept { return first_ + static_cast<unsigned>(stages_.size()); }
 
  private:
+  void note_chains(Burst& burst) noexcept;
   void gather(Burst& burst, unsigned index, Burst& wanted) noexcept;
   void process(Burst& wanted, unsigned index, bool timed) noexcept;
   void reap(Burst& burst, unsigned index) noexcept;
@@ -74,6 +75,7 @@ class StageRunner {
   EventQueue& events_;
   WorkerStatistics& statistics_;
   const Policy* policy_ = nullptr;
+  unsigned in_all_chains_ = 0;  // bit i: every chain has the line's i-th stage
   std::atomic<unsigned> running_{kMaxStages};
 };
 

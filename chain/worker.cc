@@ -16,6 +16,7 @@ namespace sluice {
 namespace {
 constexpr unsigned kTimedBursts = 16;    // stages are timed on one burst in so many
 constexpr unsigned kEndsPerPoll = 32;    // end-of-flow events sent by one poll
+constexpr unsigned kReservedInRing = kEndsPerPoll + 1;
 constexpr unsigned kReleaseBudget = 16;  // flows let go of an old policy by one poll
 }  // namespace
 
@@ -163,12 +164,13 @@ void Worker::handle_message(void* message, Burst& burst, uint64_t begin_tsc) noe
   if (kind == MessageKind::Packet) {
     auto* m = RingMessage::pointer<rte_mbuf>(message);
     burst.push(m);
+    burst.decided += (meta(m).flags & kMetaDecided) != 0;
     burst.now_ns = std::max(burst.now_ns, meta(m).time_ns);
     return;
   }
   // Everything else takes effect behind the packets that came before it.
   if (!burst.empty()) handle(burst, begin_tsc);
-  burst.size = 0;
+  burst = {};
   switch (kind) {
     case MessageKind::FlowEnd:
       end_flow(*RingMessage::pointer<Flow>(message), nullptr);
@@ -207,9 +209,13 @@ void Worker::handle(Burst& burst, uint64_t begin_tsc) noexcept {
   statistics_.chain_latency.record(latency_ns, packets);
 }
 
+// Packets leave room for what else travels in the ring: a policy's mark, the
+// ends of flows.
 void Worker::hand_over(Burst& burst) noexcept {
+  const unsigned free = rte_ring_free_count(options_.out);
+  const unsigned room = free > kReservedInRing ? free - kReservedInRing : 0;
   unsigned sent = rte_ring_sp_enqueue_burst(options_.out, reinterpret_cast<void**>(burst.pkts),
-                                            burst.size, nullptr);
+                                            std::min<unsigned>(room, burst.size), nullptr);
   while (sent < burst.size && options_.replay) {
     if (head_) take_returns();
     sched_yield();
@@ -238,8 +244,8 @@ void Worker::end_flow(Flow& flow, Event* record) noexcept {
   }
   if (record) {
     describe_flow(*record, flow);
-    const FlowContext& c = context(flow);
-    for (const StageState& s : c.stage) {
+    for (unsigned i = 0; i < runner_->end(); ++i) {
+      const StageState s = read_stage_state(flow, i);
       if (s.verdict == Verdict::Pass) continue;
       record->action = s.verdict;
       record->reason = s.reason;

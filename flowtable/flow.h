@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Sluice authors
 
-// A flow's entry: two lines that belong to the lane's first worker, then
-// opaque bytes (the tail) whose meaning and size the chain gives.
+// A flow's entry: two lines that belong to the lane's first worker and hold all
+// that a packet of a decided flow needs, and elsewhere opaque bytes (the tail)
+// whose meaning and size the chain gives.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +33,7 @@ inline constexpr size_t kFlowStates = 10;
 enum class FlowClass : uint8_t { Provisional, HalfOpen, Established };
 inline constexpr size_t kFlowClasses = 3;
 
-enum class EndReason : uint8_t { None, Timeout, Closed, Reset, Evicted, Replaced, Shutdown };
+enum class EndReason : uint8_t { None, Timeout, Evicted, Replaced, Shutdown };
 
 // RFC 9293 section 3.3.1 in the form that a middlebox can keep: per sender the
 // highest sequence number sent, the highest that its peer allowed, and the
@@ -51,26 +52,34 @@ struct Flow {
   FlowKey key;
   uint64_t last_seen_ns;  // Unix epoch
   uint32_t packets[2];    // by Direction, wraps
-  uint32_t index;         // own position in the table; constant
-  FlowState state;
-  FlowClass value;         // eviction class
+  uint32_t tail_distance;  // from here to the tail, in units of 8 bytes; constant
+  FlowState state : 4;
+  FlowClass value : 4;     // eviction class
   uint8_t originator_end;  // 0 or 1: which end of the key sent the first packet
   uint8_t flags;           // kFlow*
+  uint8_t chain;           // the table's user's; position in the policy's chains
   // line 1
   TcpSide tcp[2];          // by Direction
   uint64_t bytes[2];       // IP length, by Direction
   uint64_t first_seen_ns;  // Unix epoch; read by every stage, constant once set
-  uint32_t epoch[2];       // binding epochs of originator and responder, as last judged
-  uint8_t window_scale[2];
-  uint8_t tcp_flags[2];           // union of the TCP flags seen, by Direction
-  uint32_t bucket_original : 12;  // binding buckets that the epochs belong to
+  uint32_t epoch;                 // binding epoch as of the last judgement
+  uint32_t bucket_original : 12;  // binding buckets of originator and responder
   uint32_t bucket_reply : 12;
   EndReason end_reason : 8;  // set when the flow leaves the index
+  uint8_t window_scale[2];
+  uint8_t tcp_flags[2];  // union of the TCP flags seen, by Direction
+  // The table's user's. `decided`: generation of the policy under which every
+  // stage has let the flow pass; 0: it has to be asked. The table takes it back
+  // when the flow ends.
+  uint16_t decided;
+  uint8_t ingress[2];  // port by which each Direction entered; kNoIngress: not yet
 
-  // The opaque tail; zeroed when the flow is created.
-  std::byte* tail() noexcept { return reinterpret_cast<std::byte*>(this) + kHeadSize; }
+  // The opaque tail, 8-byte aligned; zeroed when the flow is created.
+  std::byte* tail() noexcept {
+    return reinterpret_cast<std::byte*>(this) + size_t{tail_distance} * 8;
+  }
   const std::byte* tail() const noexcept {
-    return reinterpret_cast<const std::byte*>(this) + kHeadSize;
+    return reinterpret_cast<const std::byte*>(this) + size_t{tail_distance} * 8;
   }
 
   const FlowAddress& address(Direction of) const noexcept {
@@ -81,6 +90,7 @@ struct Flow {
   }
 
   static constexpr size_t kHeadSize = 128;
+  static constexpr uint8_t kNoIngress = 0xff;
 };
 static_assert(sizeof(Flow) == Flow::kHeadSize);
 

@@ -4,22 +4,21 @@
 #include "flowtable/flow_index.h"
 
 #include <algorithm>
-#include <bit>
 
 namespace sluice {
 namespace {
 
 // Eight of ten slots used at capacity.
-uint64_t bucket_count(uint32_t capacity) {
-  return std::bit_ceil(std::max<uint64_t>((uint64_t{capacity} + 7) / 8, 2));
+uint32_t bucket_count(uint32_t capacity) {
+  return std::max(capacity / 8 + 1, 2U);
 }
 
 }  // namespace
 
 FlowIndex::FlowIndex(uint32_t capacity, bool huge_pages, int socket_id)
-    : memory_(bucket_count(capacity) * sizeof(Bucket), huge_pages, socket_id),
+    : memory_(size_t{bucket_count(capacity)} * sizeof(Bucket), huge_pages, socket_id),
       buckets_(reinterpret_cast<Bucket*>(memory_.data())),
-      mask_(bucket_count(capacity) - 1) {}
+      count_(bucket_count(capacity)) {}
 
 bool FlowIndex::put(Bucket& bucket, uint32_t tag, uint32_t entry) noexcept {
   const Matches free = match(bucket, kFree);
@@ -40,8 +39,8 @@ bool FlowIndex::drop(Bucket& bucket, uint32_t tag, uint32_t entry) noexcept {
 
 FlowIndex::Insert FlowIndex::insert(uint64_t hash, uint32_t entry) noexcept {
   const uint32_t tag = tag_of(hash);
-  const uint64_t first = hash & mask_;
-  const uint64_t second = other(first, tag);
+  const uint32_t first = home_of(hash);
+  const uint32_t second = other(first, tag);
   if (put(buckets_[first], tag, entry)) return Insert::Ok;
   if (put(buckets_[second], tag | kAway, entry)) {
     ++buckets_[first].strays;
@@ -61,7 +60,7 @@ FlowIndex::Insert FlowIndex::insert(uint64_t hash, uint32_t entry) noexcept {
 
 // One step is enough: with a fifth of the slots free, the other buckets of ten
 // members are practically never all full.
-bool FlowIndex::make_room(uint64_t bucket) noexcept {
+bool FlowIndex::make_room(uint32_t bucket) noexcept {
   Bucket& from = buckets_[bucket];
   for (unsigned slot = 0; slot < kSlots; ++slot) {
     const uint32_t tag = from.tag[slot];

@@ -43,8 +43,8 @@ class FlowIndex {
 
   FlowIndex(uint32_t capacity, bool huge_pages, int socket_id);
 
-  Bucket& home(uint64_t hash) noexcept { return buckets_[hash & mask_]; }
-  Bucket& away(uint64_t hash) noexcept { return buckets_[other(hash & mask_, tag_of(hash))]; }
+  Bucket& home(uint64_t hash) noexcept { return buckets_[home_of(hash)]; }
+  Bucket& away(uint64_t hash) noexcept { return buckets_[other(home_of(hash), tag_of(hash))]; }
 
   // Candidates in the key's home bucket, in its other bucket.
   static Matches match_home(const Bucket& bucket, uint64_t hash) noexcept {
@@ -65,7 +65,7 @@ class FlowIndex {
 
   size_t memory_bytes() const noexcept { return memory_.size(); }
   bool huge() const noexcept { return memory_.huge(); }
-  size_t slots() const noexcept { return (static_cast<size_t>(mask_) + 1) * kSlots; }
+  size_t slots() const noexcept { return size_t{count_} * kSlots; }
 
  private:
   static constexpr uint32_t kAway = 0x8000;
@@ -77,9 +77,16 @@ class FlowIndex {
     return tag != 0 ? tag : 1;
   }
 
-  // Its own inverse, and never the same bucket.
-  uint64_t other(uint64_t bucket, uint32_t tag) const noexcept {
-    return bucket ^ (((tag & ~kAway) * 0x5bd1e995U | 1U) & mask_);
+  // Any number of buckets, not only powers of two: memory as the capacity asks.
+  uint32_t home_of(uint64_t hash) const noexcept {
+    return static_cast<uint32_t>(((hash & 0xffffffff) * count_) >> 32);
+  }
+
+  // Its own inverse. May be the same bucket, then that key has one choice only.
+  uint32_t other(uint32_t bucket, uint32_t tag) const noexcept {
+    const auto sum = static_cast<uint32_t>(
+        (((tag & ~kAway) * uint64_t{0x9e3779b1} & 0xffffffff) * count_) >> 32);
+    return sum >= bucket ? sum - bucket : sum - bucket + count_;
   }
 
   static Matches match(const Bucket& bucket, uint32_t tag) noexcept {
@@ -91,11 +98,11 @@ class FlowIndex {
 
   static bool put(Bucket& bucket, uint32_t tag, uint32_t entry) noexcept;
   static bool drop(Bucket& bucket, uint32_t tag, uint32_t entry) noexcept;
-  bool make_room(uint64_t bucket) noexcept;
+  bool make_room(uint32_t bucket) noexcept;
 
   FlowMemory memory_;
   Bucket* buckets_;
-  uint64_t mask_;
+  uint32_t count_;
 };
 
 }  // namespace sluice

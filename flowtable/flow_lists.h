@@ -14,8 +14,7 @@ inline constexpr uint32_t kNoEntry = 0xffffffff;
 struct FlowLink {
   uint32_t prev;
   uint32_t next;
-  uint32_t seat;   // in FlowAgeing, while the flow lives
-  uint32_t stamp;  // tick at which it was put in its list
+  uint32_t seat;  // in FlowAgeing, while the flow lives
 };
 
 // First in, first out, with removal anywhere. An entry is in one list at most.

@@ -22,10 +22,10 @@
 namespace sluice {
 namespace {
 
-constexpr size_t kLine = 64;
+constexpr size_t kTailUnit = 8;
 constexpr size_t kTailMax = size_t{1} << 20;
 constexpr uint64_t kSecond = 1'000'000'000;
-constexpr unsigned kSecondChances = 8;
+constexpr unsigned kRivals = 8;  // established flows of which the longest silent one goes
 constexpr uint32_t kNoCandidate = kNoEntry;
 
 enum TimeoutKind : uint8_t { kByState, kIcmp, kOther };
@@ -45,7 +45,7 @@ uint32_t checked_capacity(const FlowTableOptions& options) {
 }
 
 uint32_t spare_of(uint32_t capacity) {
-  return std::max(capacity / 64, 64U);
+  return std::max(capacity / 128, 64U);
 }
 
 size_t side_size(uint32_t capacity, uint32_t entries) {
@@ -81,16 +81,17 @@ FlowTimeouts FlowTimeouts::defaults() {
 FlowTable::FlowTable(const FlowTableOptions& options)
     : hash_(options.seed),
       index_(checked_capacity(options), options.huge_pages, options.socket_id),
-      entry_size_(Flow::kHeadSize + round_up(options.tail_size, kLine)),
+      tail_size_(round_up(options.tail_size, kTailUnit)),
       capacity_(options.capacity),
       entry_count_(options.capacity + spare_of(options.capacity)),
       established_max_(options.capacity - options.capacity / 64),
-      entry_memory_(entry_size_ * entry_count_, options.huge_pages, options.socket_id),
+      entry_memory_(entry_size() * entry_count_, options.huge_pages, options.socket_id),
       side_memory_(side_size(capacity_, entry_count_), options.huge_pages, options.socket_id),
       links_(reinterpret_cast<FlowLink*>(side_memory_.data())),
       ageing_(reinterpret_cast<uint32_t*>(links_ + entry_count_),
               reinterpret_cast<uint32_t*>(links_ + entry_count_) + capacity_, capacity_) {
-  entries_ = entry_memory_.data();
+  heads_ = reinterpret_cast<Flow*>(entry_memory_.data());
+  tails_ = entry_memory_.data() + size_t{entry_count_} * Flow::kHeadSize;
   timeouts_ns_[kByState] = options.timeouts.by_state_ns;
   timeouts_ns_[kIcmp].fill(options.timeouts.icmp_ns);
   timeouts_ns_[kOther].fill(options.timeouts.other_ns);
@@ -107,18 +108,8 @@ FlowTable::~FlowTable() {
   ASAN_UNPOISON_MEMORY_REGION(entry_memory_.data(), entry_memory_.size());
 }
 
-uint64_t FlowTable::timeout_ns(const Flow& flow) const noexcept {
-  return timeouts_ns_[kind_of_proto_[flow.key.proto]][static_cast<size_t>(flow.state)];
-}
 
-void FlowTable::prefetch_entry(uint32_t index) const noexcept {
-  const std::byte* data = entries_ + index * entry_size_;
-  __builtin_prefetch(data, 1);
-  __builtin_prefetch(data + kLine, 1);
-  __builtin_prefetch(data + Flow::kHeadSize);
-}
-
-void FlowTable::lookup_bulk(const FlowKey* keys, unsigned n, uint64_t now_ns, uint64_t* hashes,
+void FlowTable::lookup_bulk(const FlowKey* const* keys, unsigned n, uint64_t now_ns, uint64_t* hashes,
                             Flow** out) noexcept {
   assert(n <= kMaxBurst);
   now_ns_ = now_ns;
@@ -127,7 +118,7 @@ void FlowTable::lookup_bulk(const FlowKey* keys, unsigned n, uint64_t now_ns, ui
   unsigned strays = 0;
 
   for (unsigned i = 0; i < n; ++i) {
-    hashes[i] = hash_(keys[i]);
+    hashes[i] = hash_(*keys[i]);
     __builtin_prefetch(&index_.home(hashes[i]));
   }
   for (unsigned i = 0; i < n; ++i) {
@@ -159,8 +150,8 @@ void FlowTable::lookup_bulk(const FlowKey* keys, unsigned n, uint64_t now_ns, ui
     }
     Flow* flow = &entry(candidate[i]);
     // A candidate may have ended since: by the time-out that an earlier packet of it met.
-    if (!same_key(flow->key, keys[i]) || ended(*flow)) [[unlikely]] {
-      flow = find(keys[i], hashes[i]);
+    if (!same_key(flow->key, *keys[i]) || ended(*flow)) [[unlikely]] {
+      flow = find(*keys[i], hashes[i]);
       if (flow == nullptr) {
         out[i] = nullptr;
         continue;
@@ -201,7 +192,10 @@ uint32_t FlowTable::take_entry() noexcept {
   if (free_ == kNoEntry) return fresh_++;
   const uint32_t index = free_;
   free_ = links_[index].next;
-  if (free_ != kNoEntry) prefetch_entry(free_);
+  if (free_ != kNoEntry) {
+    prefetch_entry(free_);
+    __builtin_prefetch(tail(free_), 1);
+  }
   return index;
 }
 
@@ -224,12 +218,15 @@ Flow* FlowTable::create(const FlowKey& key, uint64_t hash, uint8_t originator_en
   if (live_ == capacity_) evict_newcomer();
   const uint32_t index = take_entry();
   Flow& flow = entry(index);
-  ASAN_UNPOISON_MEMORY_REGION(&flow, entry_size_);
-  std::memset(static_cast<void*>(&flow), 0, entry_size_);
+  ASAN_UNPOISON_MEMORY_REGION(tail(index), tail_size_);
+  std::memset(static_cast<void*>(&flow), 0, sizeof(Flow));
+  std::memset(tail(index), 0, tail_size_);
   flow.key = key;
   flow.first_seen_ns = now_ns;
   flow.last_seen_ns = now_ns;
-  flow.index = index;
+  flow.tail_distance =
+      static_cast<uint32_t>((tail(index) - reinterpret_cast<std::byte*>(&flow)) / kTailUnit);
+  flow.ingress[0] = flow.ingress[1] = Flow::kNoIngress;
   flow.originator_end = originator_end;
   if (!insert(index, hash)) [[unlikely]] {
     evict_rival(hash);
@@ -243,14 +240,13 @@ Flow* FlowTable::create(const FlowKey& key, uint64_t hash, uint8_t originator_en
 }
 
 void FlowTable::enlist(Flow& flow) noexcept {
-  links_[flow.index].stamp = ageing_.tick(now_ns_);
-  by_class_[static_cast<size_t>(flow.value)].push_back(links_, flow.index);
+  by_class_[static_cast<size_t>(flow.value)].push_back(links_, index_of(flow));
 }
 
 void FlowTable::promote(Flow& flow, FlowClass value) noexcept {
   assert(!ended(flow));
   if (flow.value == value) return;
-  by_class_[static_cast<size_t>(flow.value)].remove(links_, flow.index);
+  by_class_[static_cast<size_t>(flow.value)].remove(links_, index_of(flow));
   flow.value = value;
   FlowList& established = by_class_[static_cast<size_t>(FlowClass::Established)];
   if (value == FlowClass::Established && established.size() >= established_max_) {
@@ -271,16 +267,29 @@ void FlowTable::evict_newcomer() noexcept {
   evict(entry(provisional.empty() ? half_open.head() : provisional.head()));
 }
 
+// Of the first few in the queue the one that has been silent longest. Those of
+// them that have been so for less than half of that time go to the queue's end,
+// so that who speaks is not asked again soon.
 void FlowTable::evict_established() noexcept {
   FlowList& list = by_class_[static_cast<size_t>(FlowClass::Established)];
-  for (unsigned tries = 0; tries < kSecondChances; ++tries) {
-    Flow& flow = entry(list.head());
-    const uint32_t heard = ageing_.tick(flow.last_seen_ns) - links_[flow.index].stamp;
-    if (static_cast<int32_t>(heard) <= 0) break;
-    list.remove(links_, flow.index);
-    enlist(flow);
+  std::array<Flow*, kRivals> rivals{};
+  unsigned n = 0;
+  for (uint32_t i = list.head(); i != kNoEntry && n < kRivals; i = links_[i].next) {
+    rivals[n++] = &entry(i);
   }
-  evict(entry(list.head()));
+  const auto silence = [this](const Flow* flow) {
+    return std::max<int64_t>(static_cast<int64_t>(now_ns_ - flow->last_seen_ns), 0);
+  };
+  Flow* victim = *std::max_element(rivals.data(), rivals.data() + n, [&](Flow* a, Flow* b) {
+    return silence(a) < silence(b);
+  });
+  const int64_t longest = silence(victim);
+  for (unsigned i = 0; i < n; ++i) {
+    if (2 * silence(rivals[i]) >= longest) continue;
+    list.remove(links_, index_of(*rivals[i]));
+    enlist(*rivals[i]);
+  }
+  evict(*victim);
 }
 
 // Both buckets of a new flow and all that their members could move to are
@@ -302,12 +311,13 @@ void FlowTable::end(Flow& flow, EndReason reason) noexcept {
 
 void FlowTable::finish(Flow& flow, EndReason reason) noexcept {
   assert(!ended(flow));
-  index_.remove(hash_(flow.key), flow.index);
-  by_class_[static_cast<size_t>(flow.value)].remove(links_, flow.index);
-  ageing_.give_back(links_[flow.index].seat);
+  index_.remove(hash_(flow.key), index_of(flow));
+  by_class_[static_cast<size_t>(flow.value)].remove(links_, index_of(flow));
+  ageing_.give_back(link(flow).seat);
   flow.flags |= kFlowEnded;
+  flow.decided = 0;
   flow.end_reason = reason;
-  ended_.push_back(links_, flow.index);
+  ended_.push_back(links_, index_of(flow));
   --live_;
   ++pending_;
   count(flow);
@@ -319,12 +329,6 @@ void FlowTable::count(const Flow& flow) noexcept {
       break;
     case EndReason::Timeout:
       ++counters_.ended_timeout;
-      break;
-    case EndReason::Closed:
-      ++counters_.ended_closed;
-      break;
-    case EndReason::Reset:
-      ++counters_.ended_reset;
       break;
     case EndReason::Replaced:
       ++counters_.ended_replaced;
@@ -356,16 +360,16 @@ unsigned FlowTable::take_ended(std::span<Flow*> out) noexcept {
 
 void FlowTable::release(Flow& flow) noexcept {
   assert(ended(flow) && pending_ > 0);
-  links_[flow.index].next = free_;
-  free_ = flow.index;
+  links_[index_of(flow)].next = free_;
+  free_ = index_of(flow);
   --pending_;
   // The head stays readable: a late candidate of a look-up compares its key and flags.
-  ASAN_POISON_MEMORY_REGION(flow.tail(), entry_size_ - Flow::kHeadSize);
+  ASAN_POISON_MEMORY_REGION(flow.tail(), tail_size_);
 }
 
 void FlowTable::touch_deadline(Flow& flow) noexcept {
   assert(!ended(flow));
-  ageing_.lower(links_[flow.index].seat, flow.last_seen_ns, timeout_ns(flow));
+  ageing_.lower(link(flow).seat, flow.last_seen_ns, timeout_ns(flow));
 }
 
 void FlowTable::age(uint64_t now_ns, unsigned budget) noexcept {
@@ -384,7 +388,7 @@ void FlowTable::age(uint64_t now_ns, unsigned budget) noexcept {
         continue;
       }
       const int64_t silent = std::max<int64_t>(static_cast<int64_t>(now_ns - flow.last_seen_ns), 0);
-      ageing_.set(links_[flow.index].seat, now_ns,
+      ageing_.set(link(flow).seat, now_ns,
                   timeout_ns(flow) - static_cast<uint64_t>(silent));
     }
   }
@@ -421,7 +425,7 @@ uint32_t FlowTable::entries() const noexcept {
   return entry_count_;
 }
 size_t FlowTable::entry_size() const noexcept {
-  return entry_size_;
+  return Flow::kHeadSize + tail_size_;
 }
 
 size_t FlowTable::memory_bytes() const noexcept {

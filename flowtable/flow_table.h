@@ -32,7 +32,7 @@ struct FlowTimeouts {
 
 struct FlowTableOptions {
   uint32_t capacity = 1 << 20;  // flows that may live at once; 64 .. 2^28
-  size_t tail_size = 128;       // bytes behind the 128-byte head; rounded up to 64
+  size_t tail_size = 128;       // bytes beside the 128-byte head; rounded up to 8
   FlowTimeouts timeouts = FlowTimeouts::defaults();
   bool huge_pages = true;  // tried first; plain memory where there are none
   int socket_id = -1;      // NUMA node, -1: any
@@ -42,8 +42,6 @@ struct FlowTableOptions {
 struct FlowTableCounters {
   uint64_t created;
   uint64_t ended_timeout;
-  uint64_t ended_closed;
-  uint64_t ended_reset;
   uint64_t ended_replaced;  // a SYN on a closed connection
   uint64_t ended_shutdown;
   uint64_t evicted_provisional;
@@ -74,7 +72,7 @@ class FlowTable {
   // create(), promote() and end() for one packet of the burst may end the flow
   // found for another one: check kFlowEnded before using an older pointer. Two
   // packets of one new flow both miss: look the second up again.
-  void lookup_bulk(const FlowKey* keys, unsigned n, uint64_t now_ns, uint64_t* hashes,
+  void lookup_bulk(const FlowKey* const* keys, unsigned n, uint64_t now_ns, uint64_t* hashes,
                    Flow** out) noexcept;
 
   Flow* lookup(const FlowKey& key, uint64_t now_ns) noexcept;  // one, for the slow paths
@@ -118,14 +116,16 @@ class FlowTable {
   void end_all() noexcept;
 
   // Silence after which the flow ends, in its present state.
-  uint64_t timeout_ns(const Flow& flow) const noexcept;
+  uint64_t timeout_ns(const Flow& flow) const noexcept {
+    return timeouts_ns_[kind_of_proto_[flow.key.proto]][static_cast<size_t>(flow.state)];
+  }
 
   // ---- any thread; a snapshot while the worker writes ----
 
   uint32_t size() const noexcept;        // flows in the index
   uint32_t pending() const noexcept;     // ended, not yet released
   uint32_t capacity() const noexcept;    // flows that may live at once
-  size_t entry_size() const noexcept;    // bytes
+  size_t entry_size() const noexcept;    // bytes, head and tail
   size_t memory_bytes() const noexcept;  // index, entries, spare, links
   bool uses_huge_pages() const noexcept;
   const FlowTableCounters& counters() const noexcept;
@@ -138,10 +138,17 @@ class FlowTable {
  private:
   static constexpr uint8_t kTimeoutKinds = 3;  // TCP and UDP, ICMP, others
 
-  Flow& entry(uint32_t index) const noexcept {
-    return *reinterpret_cast<Flow*>(entries_ + index * entry_size_);
+  Flow& entry(uint32_t index) const noexcept { return heads_[index]; }
+  uint32_t index_of(const Flow& flow) const noexcept {
+    return static_cast<uint32_t>(&flow - heads_);
   }
-  void prefetch_entry(uint32_t index) const noexcept;
+  std::byte* tail(uint32_t index) const noexcept { return tails_ + index * tail_size_; }
+  FlowLink& link(const Flow& flow) const noexcept { return links_[index_of(flow)]; }
+  void prefetch_entry(uint32_t index) const noexcept {
+    const auto* head = reinterpret_cast<const std::byte*>(heads_ + index);
+    __builtin_prefetch(head, 1);
+    __builtin_prefetch(head + Flow::kHeadSize / 2, 1);
+  }
   bool expired(const Flow& flow, uint64_t now_ns) const noexcept {
     return static_cast<int64_t>(now_ns - flow.last_seen_ns) >=
            static_cast<int64_t>(timeout_ns(flow));
@@ -160,8 +167,9 @@ class FlowTable {
   // What look-ups read.
   FlowHash hash_;
   FlowIndex index_;
-  std::byte* entries_;
-  size_t entry_size_;
+  Flow* heads_;  // one array of heads and behind it one of tails: packets touch heads alone
+  std::byte* tails_;
+  size_t tail_size_;
   uint64_t now_ns_ = 0;  // latest time given
   std::array<std::array<uint64_t, kFlowStates>, kTimeoutKinds> timeouts_ns_;
   std::array<uint8_t, 256> kind_of_proto_;

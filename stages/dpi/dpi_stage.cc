@@ -70,7 +70,7 @@ void DpiStage::visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation
   const bool signatures = part.scanner && part.scanner->wants(flow);
   if (signatures && scan(m, flow, *part.scanner, generation)) return;
   const bool decided = context(flow).app_progress == AppProgress::Final && !state.watches_dns();
-  if (decided && !signatures) settle(flow, generation);
+  if (decided && !signatures) settle(flow, generation, upstream(flow));
 }
 
 bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
@@ -206,7 +206,7 @@ bool DpiStage::scan(rte_mbuf* m, Flow& flow, SignatureScanner& scanner,
   ++counters_.signature_drops;
   const Reason reason = own_reason(static_cast<unsigned>(DpiReason::Signature));
   drop(m, reason);
-  settle(flow, generation, Verdict::Drop, reason);
+  settle(flow, generation, upstream(flow), Verdict::Drop, reason);
   return true;
 }
 
@@ -234,8 +234,8 @@ void DpiStage::tell(Flow& flow, const Classification& found, AppProgress progres
                     c.app_category != found.category || c.app_progress != progress;
   c.app_master = found.master;
   c.app = found.app;
-  c.app_category = found.category;
-  c.app_confidence = found.confidence;
+  c.app_category = static_cast<uint8_t>(found.category);
+  c.app_confidence = found.confidence & 15;
   c.app_risks = found.risks;
   c.app_progress = progress;
   if (news) raise_revision(flow);

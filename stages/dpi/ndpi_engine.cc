@@ -16,6 +16,9 @@
 
 namespace sluice {
 
+// As FlowContext keeps them.
+static_assert(NDPI_PROTOCOL_NUM_CATEGORIES <= 256 && NDPI_CONFIDENCE_MAX <= 16);
+
 namespace {
 
 void* allocate(size_t size) {

@@ -96,6 +96,7 @@ class Flows {
   Flows(Generator& g, uint8_t family, const std::vector<GroupSetId>& sets) : entries_(kFlows) {
     for (Entry& entry : entries_) {
       auto* flow = reinterpret_cast<Flow*>(entry.memory.data());
+      flow->tail_distance = Flow::kHeadSize / 8;
       FlowKey& key = flow->key;
       key.addr[0] = g.address(family);
       key.addr[1] = g.address(family);

@@ -12,6 +12,7 @@ using firewall::kNoRule;
 // A flow of the burst that is judged.
 struct FirewallStage::Pending {
   Flow* flow;
+  uint8_t upstream;  // before it was judged
   Judgement judgement;
   FirewallPart::Hits* hits;  // of the rule that settled the flow; null: not settled
   Verdict verdict;
@@ -36,6 +37,7 @@ void FirewallStage::process(Burst& burst, const StagePolicy& stage_policy,
       if (still_waits(flow, m, burst, policy)) continue;
       flows[nb_flows] = &flow;
       pending[nb_flows].flow = &flow;
+      pending[nb_flows].upstream = upstream(flow);
       pending[nb_flows].hits = nullptr;
       state.pending = static_cast<uint8_t>(++nb_flows);
     }
@@ -61,10 +63,9 @@ void FirewallStage::process(Burst& burst, const StagePolicy& stage_policy,
 
 bool FirewallStage::still_waits(Flow& flow, const rte_mbuf* m, const Burst& burst,
                                 const FirewallPolicy& policy) noexcept {
-  FirewallSlot& state = slot<FirewallSlot>(flow);
-  return state.generation == burst.generation &&
-         state.upstream == upstream_revision(context(flow), resources_.index) &&
-         let_through(state, m, policy);
+  const StageState& state = this->state(flow);
+  return state.waits && state.generation == burst.generation && state.upstream == upstream(flow) &&
+         let_through(slot<FirewallSlot>(flow), m, policy);
 }
 
 // Counts the packet against the flow's limits; false: they are used up.
@@ -84,18 +85,12 @@ bool FirewallStage::let_through(FirewallSlot& state, const rte_mbuf* m,
 void FirewallStage::decide(Pending& pending, const rte_mbuf* m, uint16_t generation,
                            const FirewallPolicy& policy, FirewallPart& part) noexcept {
   FirewallSlot& state = slot<FirewallSlot>(*pending.flow);
-  const FlowContext& c = context(*pending.flow);
-  const bool dpi_may_answer =
-      c.chain >= policy.chain_has_dpi.size() || policy.chain_has_dpi[c.chain];
+  const uint8_t chain = meta(m).chain;
+  const bool dpi_may_answer = chain >= policy.chain_has_dpi.size() || policy.chain_has_dpi[chain];
   if (pending.judgement.open != kNoRule && dpi_may_answer) {
-    if (let_through(state, m, policy)) {
-      state.generation = generation;
-      state.upstream = upstream_revision(c, resources_.index);
-      return;
-    }
+    if (let_through(state, m, policy)) return wait(*pending.flow, generation, pending.upstream);
     ++counters_.undecided_exhausted;
   }
-  state.generation = 0;
   settle_by(pending, pending.judgement.match, generation, policy, part);
 }
 
@@ -128,9 +123,9 @@ void FirewallStage::settle_by(Pending& pending, uint32_t number, uint16_t genera
        : why == FirewallReason::Rejected ? counters_.rejected
                                          : counters_.no_rule);
     // The worker writes one drop event a flow and reason: this one counts as written.
-    if (by_rule && !rules[number].log) c.stage[resources_.index].logged = pending.reason;
+    if (by_rule && !rules[number].log) state(*pending.flow).logged = pending.reason;
   }
-  settle(*pending.flow, generation, pending.verdict, pending.reason);
+  settle(*pending.flow, generation, pending.upstream, pending.verdict, pending.reason);
   pending.hits = &part.hits[by_rule ? number : rules.size()];
   ++pending.hits->flows;
 }

@@ -24,14 +24,11 @@ enum class FirewallReason : unsigned { Denied, Rejected, NoRule };
 
 // A flow's private state: what passed before dpi knew enough.
 struct FirewallSlot {
-  uint16_t generation;  // of the policy under which `upstream` was judged; 0: not waiting
-  uint16_t bytes;       // of payload let through undecided
-  uint8_t packets;      // let through undecided
-  uint8_t upstream;     // revision of the earlier stages, when the flow was last judged
-  uint8_t pending;      // within one process(): place among the flows to judge, from 1
-  uint8_t spare;
+  uint16_t bytes;   // of payload let through undecided
+  uint8_t packets;  // let through undecided
+  uint8_t pending;  // within one process(): place among the flows to judge, from 1
 };
-static_assert(sizeof(FirewallSlot) == 8);
+static_assert(sizeof(FirewallSlot) == 4);
 
 class FirewallStage : public Stage {
  public:

@@ -27,26 +27,33 @@ void ForwardingStage::process(Burst& burst, const StagePolicy& policy, LanePart*
     error_rate_ = forwarding.icmp_error_rate;
     errors_ = RateLimit(error_rate_);
   }
+  uint64_t passed_on = 0;
   for (rte_mbuf* m : burst) {
     RTE_ASSERT(m->port < forwarding.ports.size());
     const ForwardingPort& port = forwarding.ports[m->port];
     if (port.peer >= 0) {
+      if (meta(m).flags & kMetaDecided) [[likely]] {
+        meta(m).egress = static_cast<uint8_t>(port.peer);
+        ++passed_on;
+        continue;
+      }
       wire(m, forwarding, port);
     } else {
       routed(m, forwarding, port, burst.generation);
     }
   }
+  counters_.wire += passed_on;
 }
 
 void ForwardingStage::wire(rte_mbuf* m, const ForwardingPolicy& policy,
                            const ForwardingPort& port) noexcept {
   PacketMeta& p = meta(m);
   if (p.flags & kMetaToSender) {
-    p.egress = m->port;
+    p.egress = static_cast<uint8_t>(m->port);
     ++counters_.sent_back;
     return;
   }
-  p.egress = static_cast<uint16_t>(port.peer);
+  p.egress = static_cast<uint8_t>(port.peer);
   if (p.flags & kMetaControl) {
     const ControlKind kind = control_kind(m);
     if (kind == ControlKind::None) {
@@ -69,7 +76,7 @@ void ForwardingStage::routed(rte_mbuf* m, const ForwardingPolicy& policy,
                              const ForwardingPort& port, uint16_t generation) noexcept {
   PacketMeta& p = meta(m);
   if (p.flags & kMetaToSender) {
-    p.egress = m->port;
+    p.egress = static_cast<uint8_t>(m->port);
     ++counters_.sent_back;
     return;
   }
@@ -120,7 +127,7 @@ void ForwardingStage::control(rte_mbuf* m, const ForwardingPort& port) noexcept 
   switch (answer) {
     case Answer::Made:
       ++*counter;
-      meta(m).egress = m->port;
+      meta(m).egress = static_cast<uint8_t>(m->port);
       return;
     case Answer::NotForUs:
       return drop(m, R::Consumed);
@@ -142,8 +149,8 @@ const RouteTarget* ForwardingStage::route(rte_mbuf* m, const RouteTable& table,
   ForwardingSlot* cache = cacheable ? &slot<ForwardingSlot>(*p.flow) : nullptr;
   const auto side = static_cast<unsigned>(direction(p));
   if (cache != nullptr) {
-    if (cache->generation != generation) {
-      cache->generation = generation;
+    if (state(*p.flow).generation != generation) {
+      wait(*p.flow, generation, 0);
       cache->target[0] = cache->target[1] = 0;
     }
     if (cache->target[side] != 0) return &table.target(cache->target[side]);
@@ -202,7 +209,7 @@ std::optional<uint32_t> ForwardingStage::judge_addresses(rte_mbuf* m, const Rout
 
 void ForwardingStage::to_self(rte_mbuf* m, const ForwardingPort& port) noexcept {
   if (answer_echo(m, port) != Answer::Made) return drop(m, R::ToSelf);
-  meta(m).egress = m->port;
+  meta(m).egress = static_cast<uint8_t>(m->port);
   ++counters_.echo_replies;
 }
 
@@ -226,7 +233,7 @@ void ForwardingStage::send(rte_mbuf* m, const ForwardingPolicy& policy, const Fo
     }
     set_macs(frame, out.mac, target.mac);
   });
-  meta(m).egress = target.port;
+  meta(m).egress = static_cast<uint8_t>(target.port);
   ++counters_.routed;
 }
 
@@ -235,7 +242,7 @@ void ForwardingStage::refuse(rte_mbuf* m, const ForwardingPort& port, Forwarding
   if (error_rate_ == 0 || !errors_.take(now_ns_) || !turn_into_error(m, port, error, mtu)) {
     return drop(m, reason);
   }
-  meta(m).egress = m->port;
+  meta(m).egress = static_cast<uint8_t>(m->port);
   ++counters_.icmp_errors;
 }
 

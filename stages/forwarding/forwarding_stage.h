@@ -47,13 +47,12 @@ enum class ForwardingReason : unsigned {
   Count
 };
 
-// The next hop that each direction of a flow was given.
+// The next hop that each direction of a flow was given, under the policy that
+// the stage's state names.
 struct ForwardingSlot {
-  uint16_t generation;
   uint16_t target[2];  // by Direction; 0: none yet
-  uint16_t spare;
 };
-static_assert(sizeof(ForwardingSlot) == 8);
+static_assert(sizeof(ForwardingSlot) == 4);
 
 class ForwardingStage : public Stage {
  public:

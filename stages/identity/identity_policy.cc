@@ -7,6 +7,8 @@
 #include <optional>
 #include <string_view>
 
+#include "chain/policy.h"
+
 namespace sluice {
 
 namespace {
@@ -197,6 +199,7 @@ std::unique_ptr<const StagePolicy> compile_identity(ConfigSection section,
                                                     CompileContext& context) {
   const size_t errors_before = section.errors().all().size();
   auto policy = std::make_unique<IdentityPolicy>();
+  policy->port_chain = chains_of_ports(context.config);
   for (const PortConfig& port : context.config.ports) policy->peers.push_back(port.peer_index);
   policy->drop_unknown_source =
       section.choice<bool>("unknown_source", false, {{"pass", false}, {"drop", true}});

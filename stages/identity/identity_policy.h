@@ -33,6 +33,7 @@ class IdentityPolicy : public StagePolicy {
   BindingTable table;
   std::vector<Binding> bindings;
   std::vector<BindingText> texts;  // by binding
+  std::vector<uint8_t> port_chain;  // by port: the chain of what comes in there
   std::vector<int> peers;          // by port: its other end on a wire; -1: routed
   bool drop_unknown_source = false;
 };

@@ -12,7 +12,6 @@ namespace sluice {
 
 namespace {
 
-constexpr uint8_t kNoIngress = 0xff;
 constexpr uint16_t kUntagged = 1;  // as Place::vlan
 
 // The outermost tag's VLAN id + 1. An id of 0 only carries a priority.
@@ -22,13 +21,20 @@ uint16_t vlan_of(rte_mbuf* m) noexcept {
   return static_cast<uint16_t>((rte_be_to_cpu_16(tag->vlan_tci) & 0xfff) + 1);
 }
 
+// Of the side that came in first; by it the chain is chosen where no binding
+// names one.
+uint8_t ingress_chain(const Flow& flow, const IdentityPolicy& policy) noexcept {
+  const uint8_t port = flow.ingress[flow.ingress[0] != Flow::kNoIngress ? 0 : 1];
+  return port < policy.port_chain.size() ? policy.port_chain[port] : 0;
+}
+
 uint16_t port_of(uint8_t ingress) noexcept {
-  return ingress == kNoIngress ? 0 : static_cast<uint16_t>(ingress + 1);
+  return ingress == Flow::kNoIngress ? 0 : static_cast<uint16_t>(ingress + 1);
 }
 
 auto findings(const FlowContext& c) noexcept {
   return std::make_tuple(c.source_identity, c.destination_identity, c.source_groups,
-                         c.destination_groups, c.chain);
+                         c.destination_groups);
 }
 
 }  // namespace
@@ -39,7 +45,7 @@ void IdentityStage::process(Burst& burst, const StagePolicy& policy, LanePart*) 
     PacketMeta& p = meta(m);
     if (p.flow == nullptr) continue;
     Flow& flow = *p.flow;
-    const StageState& state = context(flow).stage[resources_.index];
+    const StageState& state = this->state(flow);
     auto& slot = this->slot<IdentitySlot>(flow);
 
     // The sender of an ICMP error is no end of the flow that it quotes.
@@ -52,14 +58,11 @@ void IdentityStage::process(Burst& burst, const StagePolicy& policy, LanePart*) 
     }
 
     const bool judged =
-        slot.judged == burst.generation && resources_.directory->epochs.current(flow);
-    const bool settled = state.generation == burst.generation;
-    if (!judged || !(settled || !place_is_new)) {
+        state.generation == burst.generation && resources_.directory->epochs.current(flow);
+    if (!judged || (state.waits && place_is_new)) {
       judge(flow, slot, identity, burst.generation);
     }
-    if (state.generation == burst.generation && state.verdict != Verdict::Pass) {
-      give_verdict(m, state.verdict, state.reason);
-    }
+    if (state.verdict != Verdict::Pass) give_verdict(m, state.verdict, state.reason);
   }
 }
 
@@ -67,15 +70,14 @@ void IdentityStage::judge(Flow& flow, IdentitySlot& slot, const IdentityPolicy& 
                           uint16_t generation) noexcept {
   FlowContext& c = context(flow);
   ++counters_.judged;
-  const bool first = slot.judged == 0;
+  const bool first = !slot.judged;
   const auto before = findings(c);
-  // Under a new policy the first worker has put the ingress's chain there.
-  if (slot.judged != generation) slot.ingress_chain = c.chain;
-  slot.judged = generation;
+  const uint8_t chain_before = slot.chain;
+  slot.judged = true;
   resources_.directory->epochs.stamp(flow);
 
-  Place source{slot.vlan[0], port_of(c.ingress[0])};
-  Place destination{slot.vlan[1], port_of(c.ingress[1])};
+  Place source{slot.vlan[0], port_of(flow.ingress[0])};
+  Place destination{slot.vlan[1], port_of(flow.ingress[1])};
   // On a wire the other end is behind the peer, with the same tags, before it
   // has said a word.
   const auto guess = [&](const Place& from, Place& to) {
@@ -99,28 +101,25 @@ void IdentityStage::judge(Flow& flow, IdentitySlot& slot, const IdentityPolicy& 
   c.source_groups = s.groups;
   c.destination_identity = d.identity;
   c.destination_groups = d.groups;
-  c.chain = slot.ingress_chain;
-  if (s.chain >= 0) {
-    c.chain = static_cast<uint8_t>(s.chain);
-  } else if (d.chain >= 0) {
-    c.chain = static_cast<uint8_t>(d.chain);
-  }
+  const int bound = s.chain >= 0 ? s.chain : d.chain;
+  flow.chain = bound >= 0 ? static_cast<uint8_t>(bound) : ingress_chain(flow, policy);
+  slot.chain = flow.chain;
   ++(s.identity != 0 ? counters_.known_source : counters_.unknown_source);
   ++(d.identity != 0 ? counters_.known_destination : counters_.unknown_destination);
-  if (c.chain != slot.ingress_chain) ++counters_.chain_bound;
-  if (findings(c) != before) {
+  if (bound >= 0) ++counters_.chain_bound;
+  if (findings(c) != before || (!first && flow.chain != chain_before)) {
     raise_revision(flow);
     if (!first) ++counters_.rebound;
   }
 
   if (policy.drop_unknown_source && s.identity == 0) {
-    settle(flow, generation, Verdict::Drop,
+    settle(flow, generation, 0, Verdict::Drop,
            own_reason(static_cast<unsigned>(IdentityReason::UnknownSource)));
   } else if (from.depends_on_place || to.depends_on_place) {
-    unsettle(flow);
+    wait(flow, generation, 0);
     ++counters_.waiting;
   } else {
-    settle(flow, generation);
+    settle(flow, generation, 0);
   }
 }
 

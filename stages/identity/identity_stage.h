@@ -26,9 +26,9 @@ enum class IdentityReason : unsigned { UnknownSource };
 // What identity keeps of a flow for itself.
 struct IdentitySlot {
   uint16_t vlan[2];       // by Direction, as Place::vlan
-  uint16_t judged;        // generation of the last judgement; 0: none
-  uint8_t ingress_chain;  // the chain byte as the first worker set it
-  uint8_t spare;
+  bool judged;       // at least once
+  uint8_t chain;     // as of the last judgement
+  uint16_t spare;
 };
 static_assert(sizeof(IdentitySlot) == 8);
 

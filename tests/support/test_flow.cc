@@ -18,7 +18,8 @@ TestFlow::TestFlow(rte_mbuf* first, uint64_t time_ns, ZoneRule zone) {
   flow()->key = parsed.key;
   flow()->originator_end = parsed.sender_end & 1;
   flow()->first_seen_ns = flow()->last_seen_ns = time_ns;
-  context().ingress[0] = context().ingress[1] = 0xff;
+  flow()->tail_distance = Flow::kHeadSize / 8;
+  flow()->ingress[0] = flow()->ingress[1] = Flow::kNoIngress;
   adopt(first, time_ns);
   meta(first).flags |= kMetaNewFlow;
 }
@@ -29,7 +30,7 @@ void TestFlow::adopt(rte_mbuf* m, uint64_t time_ns) noexcept {
   meta(m).flow = flow();
   if (reply) meta(m).flags |= kMetaReply;
   if (parsed.kind != PacketKind::IcmpError) {
-    context().ingress[reply ? 1 : 0] = static_cast<uint8_t>(m->port);
+    flow()->ingress[reply ? 1 : 0] = static_cast<uint8_t>(m->port);
   }
 }
 

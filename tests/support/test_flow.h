@@ -35,9 +35,10 @@ class TestFlow {
   Flow* operator->() noexcept { return flow(); }
   Flow* flow() noexcept { return reinterpret_cast<Flow*>(memory_.data()); }
   FlowContext& context() noexcept { return sluice::context(*flow()); }
+  StageState& stage(unsigned index) noexcept { return stage_state(*flow(), index); }
 
   // Makes `m` a packet of the flow: headers, meta.flow, kMetaReply and
-  // context().ingress by m->port.
+  // Flow::ingress by m->port.
   void adopt(rte_mbuf* m, uint64_t time_ns = kTestTime_ns) noexcept;
 
  private:

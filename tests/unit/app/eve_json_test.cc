@@ -80,7 +80,7 @@ TEST_F(EveJsonTest, TellsOfAFlowInSuricatasShape) {
   event.bytes[0] = 1000;
   event.bytes[1] = 1ull << 40;
   event.state = FlowState::TimeWait;
-  event.end_reason = EndReason::Closed;
+  event.end_reason = EndReason::Timeout;
   event.tcp_flags[0] = kTcpSyn | kTcpAck | kTcpFin;
   event.tcp_flags[1] = kTcpSyn | kTcpAck;
   event.app_master = 2;
@@ -112,7 +112,7 @@ TEST_F(EveJsonTest, TellsOfAFlowInSuricatasShape) {
   EXPECT_EQ(json["flow"], Json::parse(R"({"pkts_toserver":10,"pkts_toclient":20,
     "bytes_toserver":1000,"bytes_toclient":1099511627776,
     "start":"2023-11-14T22:13:20.123456+0000","end":"2023-11-14T22:13:22.623456+0000",
-    "age":2,"state":"closed","reason":"closed"})"));
+    "age":2,"state":"closed","reason":"timeout"})"));
   EXPECT_EQ(json["tcp"], Json::parse(R"({"tcp_flags":"13","tcp_flags_ts":"13",
     "tcp_flags_tc":"12","syn":true,"fin":true,"ack":true,"state":"time_wait"})"));
   EXPECT_EQ(json["ndpi"], Json::parse(R"({"master":"TLS","app":"YouTube","category":"Media",

@@ -159,20 +159,21 @@ TEST(EventQueue, WaitsForTheWriterWhereNothingMayBeLost) {
 TEST(DescribeFlow, TellsTheFlowAndWhatTheStagesFound) {
   struct alignas(64) Entry {
     Flow flow;
-    std::byte tail[kFlowContextSize];
+    std::byte tail[sizeof(FlowContext)];
   } entry{};
   Flow& flow = entry.flow;
+  flow.tail_distance = Flow::kHeadSize / 8;
   flow.key.proto = 6;
   flow.originator_end = 1;
   flow.packets[1] = 9;
   flow.bytes[0] = 100;
-  flow.end_reason = EndReason::Closed;
+  flow.end_reason = EndReason::Replaced;
   HostName host{3, "abc"};
   FlowContext& c = context(flow);
   c.rule = 77;
   c.app = 5;
   c.app_master = 7;
-  c.ingress[0] = 3;
+  flow.ingress[0] = 3;
   c.host = &host;
 
   Event event{};
@@ -182,7 +183,7 @@ TEST(DescribeFlow, TellsTheFlowAndWhatTheStagesFound) {
   EXPECT_EQ(event.originator_end, 1);
   EXPECT_EQ(event.packets[1], 9u);
   EXPECT_EQ(event.bytes[0], 100u);
-  EXPECT_EQ(event.end_reason, EndReason::Closed);
+  EXPECT_EQ(event.end_reason, EndReason::Replaced);
   EXPECT_EQ(event.rule, 77u);
   EXPECT_EQ(event.app, 5);
   EXPECT_EQ(event.app_master, 7);

@@ -51,9 +51,9 @@ TEST_P(Timeouts, AreExactAtLookUp) {
 
     uint64_t hash;
     Flow* found = nullptr;
-    table.lookup_bulk(&key, 1, kStart + 1000 + timeout - 1, &hash, &found);
+    look_up(table, &key, 1, kStart + 1000 + timeout - 1, &hash, &found);
     EXPECT_EQ(found, flow);
-    table.lookup_bulk(&key, 1, kStart + 1000 + timeout, &hash, &found);
+    look_up(table, &key, 1, kStart + 1000 + timeout, &hash, &found);
     EXPECT_EQ(found, nullptr);
     EXPECT_EQ(flow->end_reason, EndReason::Timeout);
     EXPECT_EQ(table.counters().ended_timeout, 1U);
@@ -68,7 +68,7 @@ TEST(FlowAgeing, ABurstMeetsATimeOutOnlyOnce) {
   const std::array<FlowKey, 4> keys = {key, key, key, key};
   std::array<uint64_t, 4> hashes;
   std::array<Flow*, 4> found;
-  table.lookup_bulk(keys.data(), 4, kStart + 31 * kSecond, hashes.data(), found.data());
+  look_up(table, keys.data(), 4, kStart + 31 * kSecond, hashes.data(), found.data());
   EXPECT_EQ(found, (std::array<Flow*, 4>{}));
   EXPECT_EQ(table.counters().ended_timeout, 1U);
   EXPECT_EQ(take_all(table).size(), 1U);

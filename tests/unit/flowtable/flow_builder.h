@@ -67,4 +67,12 @@ inline size_t release_all(FlowTable& table) {
   return all.size();
 }
 
+// lookup_bulk() for keys that lie side by side.
+inline void look_up(FlowTable& table, const FlowKey* keys, unsigned n, uint64_t now_ns,
+                    uint64_t* hashes, Flow** found) {
+  std::array<const FlowKey*, FlowTable::kMaxBurst> pointers;
+  for (unsigned i = 0; i < n; ++i) pointers[i] = &keys[i];
+  table.lookup_bulk(pointers.data(), n, now_ns, hashes, found);
+}
+
 }  // namespace sluice::test

@@ -48,7 +48,7 @@ TEST_P(FlowTableFamilies, LooksUpABurstOfHitsAndMissesAtOnce) {
     std::array<Flow*, FlowTable::kMaxBurst> found;
     const unsigned n = std::min(FlowTable::kMaxBurst, 1000 - first);
     for (unsigned i = 0; i < n; ++i) keys[i] = make_key(first + i, GetParam());
-    table.lookup_bulk(keys.data(), n, kStart, hashes.data(), found.data());
+    look_up(table, keys.data(), n, kStart, hashes.data(), found.data());
     for (unsigned i = 0; i < n; ++i) {
       ASSERT_EQ(found[i] != nullptr, (first + i) % 2 == 0);
       EXPECT_EQ(hashes[i], table.hash(keys[i]));
@@ -75,20 +75,22 @@ TEST(FlowTable, ZeroesHeadAndTailOfAReusedEntry) {
   FlowTableOptions options = small_options();
   options.tail_size = 100;
   FlowTable table(options);
-  EXPECT_EQ(table.entry_size(), 256U);
+  EXPECT_EQ(table.entry_size(), 128U + 104U);
   Flow* flow = create(table, make_key(1));
-  std::fill_n(flow->tail(), 128, std::byte{0xff});
+  std::fill_n(flow->tail(), 104, std::byte{0xff});
   account(*flow, Direction::Reply, 1, kStart);
   flow->state = FlowState::Replied;
-  flow->epoch[1] = 7;
-  table.end(*flow, EndReason::Closed);
+  flow->epoch = 7;
+  flow->decided = 7;
+  table.end(*flow, EndReason::Replaced);
   ASSERT_EQ(release_all(table), 1U);
   Flow* again = create(table, make_key(2), kStart + 9);
   ASSERT_EQ(again, flow);  // the entry released last is the one cached
-  EXPECT_TRUE(std::all_of(again->tail(), again->tail() + 128,
+  EXPECT_TRUE(std::all_of(again->tail(), again->tail() + 104,
                           [](std::byte b) { return b == std::byte{0}; }));
   EXPECT_EQ(again->packets[1], 0U);
-  EXPECT_EQ(again->epoch[1], 0U);
+  EXPECT_EQ(again->epoch, 0U);
+  EXPECT_EQ(again->decided, 0U);
   EXPECT_EQ(again->state, FlowState::New);
   EXPECT_EQ(again->flags, 0);
   EXPECT_EQ(again->end_reason, EndReason::None);
@@ -108,16 +110,15 @@ TEST(FlowTable, KeepsAnEndedFlowUntilItIsReleased) {
   FlowTable table(small_options());
   const FlowKey key = make_key(1);
   Flow* flow = create(table, key);
-  const uint32_t index = flow->index;
-  EXPECT_EQ(table.at(index), flow);
-  table.end(*flow, EndReason::Reset);
+  EXPECT_EQ(table.at(0), flow);
+  table.end(*flow, EndReason::Shutdown);
   EXPECT_EQ(table.lookup(key, kStart), nullptr);
-  EXPECT_EQ(table.at(index), nullptr);
+  EXPECT_EQ(table.at(0), nullptr);
   EXPECT_EQ(table.size(), 0U);
   EXPECT_EQ(table.pending(), 1U);
   Flow* successor = create(table, key);
   ASSERT_NE(successor, flow);
-  EXPECT_EQ(flow->end_reason, EndReason::Reset);
+  EXPECT_EQ(flow->end_reason, EndReason::Shutdown);
   EXPECT_NE(flow->flags & kFlowEnded, 0);
   EXPECT_EQ(take_all(table), std::vector<Flow*>{flow});
   table.release(*flow);
@@ -132,7 +133,7 @@ TEST(FlowTable, HandsEndedFlowsOutInTheOrderInWhichTheyEnded) {
   std::vector<Flow*> expected;
   for (uint32_t n = 0; n < 40; ++n) {
     expected.push_back(flows[(n * 7) % 40]);
-    table.end(*expected.back(), EndReason::Closed);
+    table.end(*expected.back(), EndReason::Replaced);
   }
   std::array<Flow*, 3> some;
   ASSERT_EQ(table.take_ended(some), 3U);
@@ -180,14 +181,12 @@ TEST(FlowTable, EndsAllFlowsInTheOrderOfTheirStart) {
 
 TEST(FlowTable, CountsEndsByReason) {
   FlowTable table(small_options());
-  const std::array reasons = {EndReason::Closed, EndReason::Reset, EndReason::Replaced,
-                              EndReason::Closed};
+  const std::array reasons = {EndReason::Replaced, EndReason::Shutdown, EndReason::Replaced};
   uint32_t n = 0;
   for (EndReason reason : reasons) table.end(*create(table, make_key(n++)), reason);
-  EXPECT_EQ(table.counters().created, 4U);
-  EXPECT_EQ(table.counters().ended_closed, 2U);
-  EXPECT_EQ(table.counters().ended_reset, 1U);
-  EXPECT_EQ(table.counters().ended_replaced, 1U);
+  EXPECT_EQ(table.counters().created, 3U);
+  EXPECT_EQ(table.counters().ended_replaced, 2U);
+  EXPECT_EQ(table.counters().ended_shutdown, 1U);
   EXPECT_EQ(table.counters().ended_timeout, 0U);
 }
 
@@ -205,8 +204,8 @@ TEST(FlowTable, ReportsWhatItNeeds) {
   FlowTable table(options);
   EXPECT_EQ(table.entry_size(), 320U);
   EXPECT_EQ(table.capacity(), 1U << 16);
-  EXPECT_EQ(table.entries(), (1U << 16) + 1024);
-  const size_t exact = table.entries() * (table.entry_size() + 16) + (1U << 16) * 8 + 8192 * 64;
+  EXPECT_EQ(table.entries(), (1U << 16) + 512);
+  const size_t exact = table.entries() * (table.entry_size() + 12) + (1U << 16) * 8 + 8193 * 64;
   EXPECT_GE(table.memory_bytes(), exact);
   EXPECT_LE(table.memory_bytes(), exact + 3 * 4096);
   EXPECT_FALSE(table.uses_huge_pages());

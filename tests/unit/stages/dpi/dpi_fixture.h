@@ -87,7 +87,7 @@ class DpiTest : public PacketTestWith<DpiFamily> {
     rte_mbuf* m = builder.mbuf(pool);
     flow.adopt(m, time_ns += 1'000'000);
     meta(m).flags |= more_flags;
-    const StageState& state = flow.context().stage[0];
+    const StageState& state = flow.stage(0);
     bool passed = state.verdict == Verdict::Pass || !settled(flow);
     if (!settled(flow)) {
       Burst burst;
@@ -121,7 +121,7 @@ class DpiTest : public PacketTestWith<DpiFamily> {
     send(flow, from_server().flags(kTcpSyn | kTcpAck).seq(0));
     send(flow, from_client().flags(kTcpAck));
   }
-  bool settled(TestFlow& flow) const { return flow.context().stage[0].generation == generation; }
+  bool settled(TestFlow& flow) const { return flow.stage(0).generation == generation; }
   // The flow ends; its record as the log would get it.
   Event end(TestFlow& flow) {
     Event record{};

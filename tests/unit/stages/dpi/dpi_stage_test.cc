@@ -25,11 +25,11 @@ TEST_P(DpiStageTest, NamesHttpAndSettlesTheFlow) {
   handshake(*flow);
   EXPECT_EQ(flow->context().app_progress, AppProgress::Inspecting);
   EXPECT_FALSE(settled(*flow));
-  const uint8_t before = flow->context().stage[0].revision;
+  const uint8_t before = flow->stage(0).revision;
   send(*flow, from_client().payload(kRequest));
   EXPECT_EQ(app(*flow), "HTTP");
   EXPECT_EQ(host(*flow), "www.example.com");
-  EXPECT_NE(flow->context().stage[0].revision, before) << "firewall has to judge again";
+  EXPECT_NE(flow->stage(0).revision, before) << "firewall has to judge again";
   send(*flow, from_server().payload(kResponse));
   EXPECT_EQ(flow->context().app_progress, AppProgress::Final);
   EXPECT_EQ(master(*flow), "HTTP");

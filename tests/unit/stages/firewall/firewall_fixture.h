@@ -97,6 +97,7 @@ class TupleFlow {
  private:
   void set(const FlowAddress& from, const FlowAddress& to, uint8_t family, uint8_t proto,
            uint16_t from_port, uint16_t port) {
+    flow()->tail_distance = Flow::kHeadSize / 8;
     FlowKey& key = flow()->key;
     key.addr[0] = from;
     key.addr[1] = to;

@@ -52,7 +52,7 @@ class FirewallStageTest : public PacketTest {
     burst.generation = generation;
     for (rte_mbuf* m : pkts) {
       if (settled(*meta(m).flow)) {
-        const StageState& s = context(*meta(m).flow).stage[kIndex];
+        const StageState& s = stage_state(*meta(m).flow, kIndex);
         if (s.verdict != Verdict::Pass) give_verdict(m, s.verdict, s.reason);
       } else {
         burst.push(m);
@@ -62,8 +62,7 @@ class FirewallStageTest : public PacketTest {
   }
 
   bool settled(const Flow& flow) const {
-    const StageState& s = context(flow).stage[kIndex];
-    return s.generation == generation && s.upstream == upstream_revision(context(flow), kIndex);
+    return is_settled(flow, kIndex, read_stage_state(flow, kIndex), generation);
   }
 
   const FirewallCounters& counters() const {
@@ -78,7 +77,7 @@ class FirewallStageTest : public PacketTest {
     c.app_progress = progress;
     c.app_master = master;
     c.app = app;
-    ++c.stage[1].revision;
+    ++flow.stage(1).revision;
   }
 
   FirewallWorld world;
@@ -112,7 +111,7 @@ TEST_F(FirewallStageTest, SettlesTheFlowWithTheRulesVerdictAndReason) {
     EXPECT_EQ(meta(m).verdict, row.verdict) << row.action;
     EXPECT_EQ(meta(m).reason, row.reason) << row.action;
     EXPECT_TRUE(settled(*flow)) << row.action;
-    EXPECT_EQ(flow.context().stage[kIndex].verdict, row.verdict) << row.action;
+    EXPECT_EQ(flow.stage(kIndex).verdict, row.verdict) << row.action;
     EXPECT_EQ(rule_of(flow), "web") << row.action;
   }
   EXPECT_EQ(counters().judged, 3u);
@@ -287,7 +286,7 @@ TEST_F(FirewallStageTest, DoesNotWaitWhereTheChainHasNoDpi) {
   use(kNoYoutube);
   rte_mbuf* m = mbuf(client());
   TestFlow flow(m);
-  flow.context().chain = 1;
+  meta(m).chain = 1;
   process({m});
   EXPECT_EQ(meta(m).verdict, Verdict::Drop);
   EXPECT_EQ(rule_of(flow), "rest");
@@ -303,7 +302,7 @@ TEST_F(FirewallStageTest, JudgesAgainWhenAnIdentityOrThePolicyChanges) {
   EXPECT_EQ(meta(first).verdict, Verdict::Drop);
 
   flow.context().source_groups = world.only_staff;
-  ++flow.context().stage[0].revision;
+  ++flow.stage(0).revision;
   rte_mbuf* second = mbuf(client());
   flow.adopt(second);
   process({second});
@@ -325,8 +324,8 @@ TEST_F(FirewallStageTest, MarksSilentRulesAsLogged) {
   rte_mbuf* loud = mbuf(eth().ip("2001:db8::1", "2001:db8::2").udp(1, 2));
   TestFlow a(quiet), b(loud);
   process({quiet, loud});
-  EXPECT_EQ(a.context().stage[kIndex].logged, kDenied);
-  EXPECT_EQ(b.context().stage[kIndex].logged, kNoReason);
+  EXPECT_EQ(a.stage(kIndex).logged, kDenied);
+  EXPECT_EQ(b.stage(kIndex).logged, kNoReason);
 }
 
 TEST_F(FirewallStageTest, ShowsRulesWithWhatTheyHaveMet) {

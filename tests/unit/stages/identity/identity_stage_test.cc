@@ -20,6 +20,7 @@ HarnessOptions options() {
   o.config.ports.resize(4);
   const char* names[] = {"lan", "wan", "inside", "outside"};
   for (size_t i = 0; i < 4; ++i) o.config.ports[i].name = names[i];
+  o.config.ports[2].chain = "inspected";
   o.config.ports[0].peer_index = 1;
   o.config.ports[1].peer_index = 0;
   o.config.chains = {{"main", {"identity", "firewall", "forwarding"}},
@@ -55,7 +56,7 @@ class IdentityStageTest : public PacketTestWith<Family> {
     return harness.directory().name(flow.context().destination_identity);
   }
   bool settled(TestFlow& flow) {
-    return flow.context().stage[0].generation == harness.generation();
+    return flow.stage(0).generation == harness.generation() && !flow.stage(0).waits;
   }
 
   static constexpr std::string_view kText = R"(
@@ -129,20 +130,19 @@ TEST_P(IdentityStageTest, BindsTheFlowToTheChainThatABindingNames) {
   const Family& f = GetParam();
   rte_mbuf* m = packet(f.stranger, f.server, 0, 20);
   TestFlow flow(m);
-  flow.context().chain = 0;
+  flow->chain = 0;
   harness.process({m});
-  EXPECT_EQ(flow.context().chain, 1);
+  EXPECT_EQ(flow->chain, 1);
   EXPECT_EQ(harness.counter("chain_bound"), 1u);
   rte_pktmbuf_free(m);
 }
 
 TEST_P(IdentityStageTest, LeavesTheChainOfTheIngressWhereNoBindingNamesOne) {
   const Family& f = GetParam();
-  rte_mbuf* m = packet(f.client, f.server, 0, 20);
+  rte_mbuf* m = packet(f.client, f.server, 2, 20);
   TestFlow flow(m);
-  flow.context().chain = 1;
   harness.process({m});
-  EXPECT_EQ(flow.context().chain, 1);
+  EXPECT_EQ(flow->chain, 1);
   rte_pktmbuf_free(m);
 }
 
@@ -173,11 +173,11 @@ TEST_P(IdentityStageTest, WaitsForTheReplyWhereThePlaceOfTheFarEndMatters) {
   EXPECT_EQ(harness.counter("judged"), 1u);
 
   flow.adopt(reply);
-  const uint8_t revision = flow.context().stage[0].revision;
+  const uint8_t revision = flow.stage(0).revision;
   harness.process({reply});
   EXPECT_EQ(destination(flow), "uplink");
   EXPECT_TRUE(settled(flow));
-  EXPECT_NE(flow.context().stage[0].revision, revision);
+  EXPECT_NE(flow.stage(0).revision, revision);
   for (rte_mbuf* m : {first, second, reply}) rte_pktmbuf_free(m);
 }
 
@@ -198,12 +198,12 @@ TEST_P(IdentityStageTest, JudgesAgainUnderANewPolicyAndTellsOfTheChange) {
   rte_mbuf* m = packet(f.client, f.server, 0);
   TestFlow flow(m);
   harness.process({m});
-  const uint8_t revision = flow.context().stage[0].revision;
+  const uint8_t revision = flow.stage(0).revision;
 
   ASSERT_TRUE(harness.reload(kText));
   harness.process({m});
   EXPECT_TRUE(settled(flow));
-  EXPECT_EQ(flow.context().stage[0].revision, revision) << "nothing has changed";
+  EXPECT_EQ(flow.stage(0).revision, revision) << "nothing has changed";
 
   ASSERT_TRUE(harness.reload(R"(
 [[stage.identity.binding]]
@@ -212,7 +212,7 @@ user = "bob"
 )"));
   harness.process({m});
   EXPECT_EQ(source(flow), "bob");
-  EXPECT_NE(flow.context().stage[0].revision, revision);
+  EXPECT_NE(flow.stage(0).revision, revision);
   EXPECT_EQ(harness.counter("rebound"), 1u);
   rte_pktmbuf_free(m);
 }
@@ -241,7 +241,7 @@ TEST_P(IdentityStageTest, DropsUnknownSourcesWhereToldTo) {
   TestFlow flow(unknown);
   harness.process({unknown});
   EXPECT_EQ(harness.reason_of(unknown), "identity.unknown_source");
-  EXPECT_EQ(flow.context().stage[0].verdict, Verdict::Drop);
+  EXPECT_EQ(flow.stage(0).verdict, Verdict::Drop);
 
   rte_mbuf* known = eth().ip(f.server, f.client).udp(9, 9).mbuf(pool);
   TestFlow other(known);
