@@ -106,6 +106,10 @@ void check_line(ConfigReading& r) {
 }
 
 void check_chains(ConfigReading& r) {
+  if (r.chains.size() > kMaxChains) {
+    r.chains[kMaxChains].error("", std::to_string(r.chains.size()) + " chains",
+                               "at most " + std::to_string(kMaxChains));
+  }
   std::map<std::string, std::string> seen;
   for (size_t i = 0; i < r.chains.size(); ++i) {
     ConfigSection& s = r.chains[i];

@@ -18,6 +18,7 @@ constexpr std::string_view kLastStage = "forwarding";
 
 constexpr size_t kMaxPorts = 64;
 constexpr size_t kMaxLanes = 16;
+constexpr size_t kMaxChains = 64;  // flows and ports keep a chain's position in 8 bits
 constexpr size_t kMaxNameLength = 31;
 
 // A configuration beside the sections that it came from, index for index.

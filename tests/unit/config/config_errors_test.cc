@@ -316,6 +316,10 @@ std::string wires(int count, const std::string& more = "") {
 TEST(ConfigErrors, TellOfWhatIsTooMany) {
   std::string lanes;
   for (int i = 0; i < 17; ++i) lanes += "[[lane]]\nlcore = " + std::to_string(i) + "\n";
+  std::string chains;
+  for (int i = 0; i < 65; ++i) {
+    chains += "[[chain]]\nname = \"c" + std::to_string(i) + "\"\nstages = \"forwarding\"\n";
+  }
   const std::vector<Row> rows = {
       {"More wires with zones per VLAN than there are numbers", wires(16), 121, 1, "port[30]",
        "16 wires with a zone for each VLAN",
@@ -323,6 +327,7 @@ TEST(ConfigErrors, TellOfWhatIsTooMany) {
       {"More ports than a mask has bits", wires(33, "zone_per_vlan = false\n"), 321, 1, "port[64]",
        "66 ports", "at most 64"},
       {"More lanes than 16", lanes + kWire, 33, 1, "lane[16]", "17 lanes", "at most 16"},
+      {"More chains than 64", chains + kWire, 193, 1, "chain[64]", "65 chains", "at most 64"},
   };
   for (const Row& row : rows) expect_one_error(row, row.text);
 }
