@@ -147,6 +147,12 @@ void read_ports(ConfigReading& r) {
   for (const ConfigSection& s : r.ports) r.config.ports.push_back(read_port(s));
 }
 
+// `lane = []` and `chain = []` ask for an appliance that carries nothing.
+void refuse_empty_array(ConfigSection& root, const std::string& key) {
+  if (!root.has(key) || root.failed(key)) return;
+  root.error(key, "", "at least one [[" + key + "]], or no " + key + " at all");
+}
+
 void read_chains(ConfigReading& r) {
   r.chains = r.root.tables("chain");
   for (ConfigSection& s : r.chains) {
@@ -156,7 +162,9 @@ void read_chains(ConfigReading& r) {
     s.finish();
     r.config.chains.push_back(std::move(chain));
   }
-  if (!r.root.has("chain")) r.config.chains.push_back({"default", r.config.line});
+  if (!r.chains.empty()) return;
+  refuse_empty_array(r.root, "chain");
+  r.config.chains.push_back({"default", r.config.line});
 }
 
 void read_lanes(ConfigReading& r) {
@@ -164,7 +172,9 @@ void read_lanes(ConfigReading& r) {
   for (const ConfigSection& s : r.lanes) {
     r.config.lanes.push_back(read_lane(s, r.config.line, r.workers.emplace_back()));
   }
-  if (!r.root.has("lane")) r.config.lanes.push_back({{{1, r.config.line}}});
+  if (!r.lanes.empty()) return;
+  refuse_empty_array(r.root, "lane");
+  r.config.lanes.push_back({{{1, r.config.line}}});
 }
 
 void read_stage_names(ConfigReading& r) {

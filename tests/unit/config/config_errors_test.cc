@@ -164,6 +164,10 @@ TEST(ConfigErrors, TellOfEachSlipOutsideThePorts) {
        said(4)},
       {"A chain without a name", "[[chain]]\nstages = [\"forwarding\"]\n", 1, 1, "chain[0].name",
        "nothing", "a string; the key is required"},
+      {"No chain in an array of them", "chain = []\n", 1, 9, "chain", "an empty array",
+       "at least one [[chain]], or no chain at all"},
+      {"No lane in an array of them", "lane = []\n", 1, 8, "lane", "an empty array",
+       "at least one [[lane]], or no lane at all"},
       {"Two chains of one name",
        "[[chain]]\nname = \"c\"\nstages = \"forwarding\"\n"
        "[[chain]]\nname = \"c\"\nstages = \"forwarding\"\n",
