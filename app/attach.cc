@@ -3,6 +3,7 @@
 
 #include "app/attach.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -24,6 +25,7 @@ namespace sluice {
 namespace {
 
 constexpr char kEndOfInput = 0x04;  // Ctrl-D, as cmdline understands it
+constexpr int kLastWordsMs = 1000;  // for a terminal to take them, once the session is over
 
 class Connection {
  public:
@@ -94,15 +96,47 @@ class RawTerminal {
   bool raw_ = false;
 };
 
-void write_all(const char* bytes, size_t n) {
-  while (n > 0) {
-    const ssize_t written = write(STDOUT_FILENO, bytes, n);
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
-    bytes += written;
-    n -= static_cast<size_t>(written);
+// The terminal as a place to write to. It may stand still (Ctrl-S) for as long
+// as it likes, but nobody waits for it once the session is over. Opened anew, so
+// that not to block is no matter of those who share standard output.
+class Screen {
+ public:
+  explicit Screen(int session)
+      : own_fd_(open("/proc/self/fd/1", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)),
+        fd_(own_fd_ >= 0 ? own_fd_ : STDOUT_FILENO),
+        session_(session) {}
+  ~Screen() {
+    if (own_fd_ >= 0) close(own_fd_);
   }
-}
+  Screen(const Screen&) = delete;
+  Screen& operator=(const Screen&) = delete;
+
+  void write(std::string_view bytes) {
+    while (!bytes.empty() && !given_up_) {
+      const ssize_t n = ::write(fd_, bytes.data(), bytes.size());
+      if (n > 0) {
+        bytes.remove_prefix(static_cast<size_t>(n));
+      } else if (n < 0 && errno == EAGAIN) {
+        given_up_ = !wait();
+      } else if (n == 0 || errno != EINTR) {
+        given_up_ = true;
+      }
+    }
+  }
+
+ private:
+  bool wait() const {
+    pollfd fds[2] = {{fd_, POLLOUT, 0}, {session_, 0, 0}};  // hang-ups are always told
+    if (poll(fds, 2, -1) < 0) return errno == EINTR;
+    if (fds[0].revents != 0) return true;
+    return poll(fds, 1, kLastWordsMs) > 0;
+  }
+
+  const int own_fd_;
+  const int fd_;
+  const int session_;
+  bool given_up_ = false;
+};
 
 }  // namespace
 
@@ -125,34 +159,41 @@ int attach_command(const std::string& socket_path, const std::string& line) {
   return status;
 }
 
-int attach_terminal(const std::string& socket_path) {
+SessionEnd attach_terminal(const std::string& socket_path) {
   const Connection connection(socket_path);
-  if (!connection.open()) return 1;
-  if (!connection.send(std::string(1, kTalkTerminal))) return 1;
+  if (!connection.open()) return SessionEnd::NoAnswer;
+  if (!connection.send(std::string(1, kTalkTerminal))) return SessionEnd::CutOff;
   const RawTerminal terminal;
+  Screen screen(connection.fd());
   pollfd fds[2] = {{connection.fd(), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
   char bytes[4096];
+  bool asked = false;
   for (;;) {
     if (poll(fds, 2, -1) < 0) {
       if (errno == EINTR) continue;
-      return 1;
+      break;
     }
     if (fds[0].revents) {
-      const size_t n = connection.receive(bytes, sizeof bytes);
+      size_t n = connection.receive(bytes, sizeof bytes);
       if (n == 0) break;
-      write_all(bytes, n);
+      if (bytes[n - 1] == '\0') {
+        asked = true;
+        --n;
+      }
+      screen.write({bytes, n});
     }
     if (fds[1].revents) {
       const ssize_t n = read(STDIN_FILENO, bytes, sizeof bytes);
       const bool ended = n <= 0;
       const std::string_view typed = ended ? std::string_view(&kEndOfInput, 1)
                                            : std::string_view(bytes, static_cast<size_t>(n));
+      asked = asked || ended;
       if (!connection.send(typed)) break;
       if (ended) fds[1].fd = -1;  // what is still to come is the console's last word
     }
   }
-  write_all("\n", 1);
-  return 0;
+  screen.write("\n");
+  return asked ? SessionEnd::Asked : SessionEnd::CutOff;
 }
 
 }  // namespace sluice

@@ -72,7 +72,13 @@ void add_attach_command(CLI::App& app, int& exit_code) {
       }
       path = control_socket_path(instance);
     }
-    exit_code = one->count() ? attach_command(path, options->line) : attach_terminal(path);
+    if (one->count()) {
+      exit_code = attach_command(path, options->line);
+      return;
+    }
+    const SessionEnd end = attach_terminal(path);
+    if (end == SessionEnd::CutOff) std::fputs("sluice: the appliance ended the session\n", stderr);
+    exit_code = end == SessionEnd::Asked ? 0 : 1;
   });
 }
 

@@ -47,11 +47,12 @@ void block_signals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-ControlLoop::ControlLoop(Runtime& runtime, const std::string& socket_path)
+ControlLoop::ControlLoop(Runtime& runtime, const std::string& socket_path, std::atomic<bool>& stop)
     : runtime_(runtime),
       console_(console_commands(runtime)),
       socket_(socket_path, console_),
-      hearts_(runtime.appliance->workers().size()) {
+      hearts_(runtime.appliance->workers().size()),
+      stop_(stop) {
   const sigset_t set = handled_signals();
   signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (signal_fd_ < 0) throw std::runtime_error(std::string("signalfd: ") + std::strerror(errno));
@@ -86,7 +87,7 @@ void ControlLoop::take_signal() {
   while (read(signal_fd_, &info, sizeof info) == sizeof info) {
     if (info.ssi_signo != SIGHUP) {
       spdlog::info("{}: ending", strsignal(static_cast<int>(info.ssi_signo)));
-      request_stop();
+      stop_.store(true, std::memory_order_release);
       continue;
     }
     if (runtime_.eve) runtime_.eve->request_reopen();

@@ -23,17 +23,15 @@ void block_signals();
 
 class ControlLoop {
  public:
-  // Opens the socket; throws std::runtime_error. `runtime` outlives the loop.
-  ControlLoop(Runtime& runtime, const std::string& socket_path);
+  // Opens the socket; throws std::runtime_error. `runtime` and `stop` outlive
+  // the loop.
+  ControlLoop(Runtime& runtime, const std::string& socket_path, std::atomic<bool>& stop);
   ~ControlLoop();
   ControlLoop(const ControlLoop&) = delete;
   ControlLoop& operator=(const ControlLoop&) = delete;
 
-  // Until a signal ends the appliance, or request_stop().
+  // Until `stop` is set: by whoever has it, or by a signal.
   void run();
-
-  // Any thread.
-  void request_stop() { stop_.store(true, std::memory_order_release); }
 
  private:
   struct Heart {
@@ -55,7 +53,7 @@ class ControlLoop {
   uint64_t next_watch_ms_ = 0;
   uint64_t next_stats_ms_ = 0;
   uint64_t last_lost_events_ = 0;
-  std::atomic<bool> stop_{false};
+  std::atomic<bool>& stop_;
 };
 
 }  // namespace sluice

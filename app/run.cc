@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -83,11 +84,14 @@ class RunningAppliance {
   void start_environment();
   void compile();
   void launch();
+  std::string socket_path() const;
+  void attend_terminal();  // a thread of its own
   void end_workers();
   bool conserved() const;
 
   const RunOptions& options_;
   Runtime runtime_;
+  std::atomic<bool> stop_{false};  // outlives the control loop, as the terminal's thread does
   std::unique_ptr<ControlLoop> control_;
   std::unique_ptr<Policy> first_policy_;
   bool launched_ = false;
@@ -160,8 +164,7 @@ void RunningAppliance::set_up() {
   runtime_.counters = std::make_unique<Counters>(*runtime_.appliance, *runtime_.ports);
   runtime_.started_at = std::chrono::system_clock::now();
   runtime_.reloader = std::make_unique<Reloader>(runtime_);
-  control_ = std::make_unique<ControlLoop>(
-      runtime_, options_.socket.empty() ? control_socket_path(config.instance) : options_.socket);
+  control_ = std::make_unique<ControlLoop>(runtime_, socket_path(), stop_);
   runtime_.ports->start();
   for (unsigned i = 0; i < runtime_.ports->size(); ++i) {
     const Port& port = (*runtime_.ports)[i];
@@ -188,18 +191,34 @@ void RunningAppliance::launch() {
   }
 }
 
+std::string RunningAppliance::socket_path() const {
+  return options_.socket.empty() ? control_socket_path(runtime_.start_settings->config.instance)
+                                 : options_.socket;
+}
+
+// The same way in as from another terminal, so that this one can stall nothing.
+// Whoever only let it stand still (Ctrl-S) is attached again, and ends nothing.
+void RunningAppliance::attend_terminal() {
+  while (!stop_.load(std::memory_order_acquire)) {
+    const SessionEnd end = attach_terminal(socket_path());
+    if (stop_.load(std::memory_order_acquire)) return;
+    if (end == SessionEnd::Asked) {
+      stop_.store(true, std::memory_order_release);
+    } else if (end == SessionEnd::NoAnswer) {
+      spdlog::warn("this terminal has no console any more; the appliance goes on");
+      return;
+    } else {
+      spdlog::warn("the console's session was cut off (too much text, taken too slowly)");
+      std::this_thread::sleep_for(1s);
+    }
+  }
+}
+
 void RunningAppliance::serve() {
   launch();
   std::thread terminal;
   if (options_.console && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
-    // The same way in as from another terminal, so that this one can stall nothing.
-    const std::string path = options_.socket.empty()
-                                 ? control_socket_path(runtime_.settings->config.instance)
-                                 : options_.socket;
-    terminal = std::thread([this, path] {
-      attach_terminal(path);
-      control_->request_stop();
-    });
+    terminal = std::thread([this] { attend_terminal(); });
   }
   spdlog::info("ready");
   notify_service_manager("READY=1");

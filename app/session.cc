@@ -51,7 +51,8 @@ void Session::take(const char* bytes, size_t n) {
           break;
         }
         begin_terminal();
-        if (bytes[i] != kTalkTerminal) terminal_byte(bytes[i]);
+        tells_end_ = bytes[i] == kTalkTerminal;
+        if (!tells_end_) terminal_byte(bytes[i]);
         break;
       case Talk::Command:
         command_byte(bytes[i]);
@@ -100,7 +101,13 @@ void Session::terminal_byte(char byte) {
   } else {
     put(echo);
   }
-  if (ended) closing_ = true;
+  if (ended) end_terminal();
+}
+
+void Session::end_terminal() {
+  if (closing_) return;
+  if (tells_end_) put(std::string_view("\0", 1));
+  closing_ = true;
 }
 
 void Session::command_byte(char byte) {
@@ -150,7 +157,7 @@ void Session::answer(const CommandResult& result) {
     return;
   }
   if (quit_after_) {
-    closing_ = true;
+    end_terminal();
   } else {
     put(kPrompt);
   }

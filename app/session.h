@@ -2,7 +2,8 @@
 // Copyright the Sluice authors
 
 // One client of the control socket. The client's first byte says how it talks:
-//   kTalkTerminal  bytes of a terminal, both ways, until somebody closes;
+//   kTalkTerminal  bytes of a terminal, both ways; a NUL before the end says
+//                  that the user asked for it (`quit`, Ctrl-D);
 //   kTalkCommand   one line; the answer is text, then a NUL, then the digit of
 //                  its CommandStatus, then the end.
 // Another first byte is already a terminal's (so that plain socat works).
@@ -55,6 +56,7 @@ class Session {
   void command_byte(char byte);
   void run_line();
   void answer(const CommandResult& result);
+  void end_terminal();
   void put(std::string_view text);
   std::string drain_echo();
 
@@ -68,6 +70,7 @@ class Session {
   std::string output_;
   PendingResult pending_;
   bool quit_after_ = false;
+  bool tells_end_ = false;  // a client of ours, not socat
   bool closing_ = false;
   bool dead_ = false;
   uint64_t last_progress_ms_ = 0;

@@ -145,6 +145,7 @@ TEST_F(SessionTest, CompletesAWord) {
 TEST_F(SessionTest, EndsByQuitAndByEndOfInput) {
   type(std::string(1, kTalkTerminal) + "quit\n");
   EXPECT_TRUE(session_->finished());
+  EXPECT_EQ(seen().back(), '\0') << "the client is not told that it asked for the end";
   int ends[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
   session_ = std::make_unique<Session>(ends[1], console_);
@@ -152,6 +153,7 @@ TEST_F(SessionTest, EndsByQuitAndByEndOfInput) {
   client_ = ends[0];
   type(std::string(1, kTalkTerminal) + "\x04");
   EXPECT_TRUE(session_->finished());
+  EXPECT_EQ(seen().back(), '\0');
 }
 
 TEST_F(SessionTest, IsATerminalToWhoeverJustTypes) {
@@ -166,6 +168,7 @@ TEST_F(SessionTest, CutsOffAClientThatTakesNothing) {
   EXPECT_FALSE(session_->finished());
   session_->turn(Session::kSlowClientMs + 1);
   EXPECT_TRUE(session_->finished());
+  EXPECT_NE(seen().back(), '\0');
 }
 
 TEST_F(SessionTest, CutsOffAClientThatAsksForMoreThanItReads) {
