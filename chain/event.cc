@@ -113,6 +113,10 @@ Event* EventQueue::allocate(EventType type) noexcept {
   return event;
 }
 
+unsigned EventQueue::free_flow_records() const noexcept {
+  return enabled ? rte_ring_count(flows_->free.get()) : flows_->count;
+}
+
 void EventQueue::publish(Event* event) noexcept {
   Pool& pool =
       event->type == EventType::Alert || event->type == EventType::Drop ? *alerts_ : *flows_;

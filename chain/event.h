@@ -91,6 +91,9 @@ struct EventQueue {
   // (`wait_when_empty`) waits for the writer instead. Zeroed, `type` set. An
   // Alert or a Drop comes from a pool of its own.
   Event* allocate(EventType type) noexcept;
+  // Records for flows that allocate() could give now; all there are if nobody
+  // wants any.
+  unsigned free_flow_records() const noexcept;
   // A record allocated here or by another worker's queue of the lane.
   void publish(Event* event) noexcept;
 

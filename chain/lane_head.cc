@@ -26,6 +26,12 @@ struct LaneHead::Pending {
   ParsedPacket parsed[Burst::kCapacity];
   const FlowKey* keys[Burst::kCapacity];
 
+  // parsed[0 .. n-1] were read from these.
+  void take(rte_mbuf** from, unsigned n) noexcept {
+    std::copy_n(from, n, pkts);
+    for (unsigned i = 0; i < n; ++i) keys[i] = &parsed[i].key;
+    size = n;
+  }
   ParsedPacket& next() noexcept { return parsed[size]; }
   // `m` is what next() was read from.
   void push(rte_mbuf* m) noexcept {
@@ -110,18 +116,36 @@ unsigned LaneHead::receive(unsigned source, Burst& out) noexcept {
 
   Pending pending;
   for (unsigned i = 0; i < n; ++i) rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void*));
-  for (unsigned i = 0; i < n; ++i) {
-    rte_mbuf* m = pkts[i];
-    if (!by_software_ && parse_plain(m, options[m->port], pending.next())) [[likely]] {
-      pending.push(m);
-    } else {
-      sort(m, options[m->port], pending, out);
+  unsigned i = 0;
+  if (source < devices() && !by_software_) [[likely]] {
+    // Everything has come in by one port. Up to the first frame that isn't plain
+    // there is nothing to keep but the frames.
+    const PlainOptions plain(options[options_.inputs[source]->port]);
+    while (i < n && parse_plain(pkts[i], plain, pending.parsed[i])) ++i;
+    pending.take(pkts, i);
+    for (; i < n; ++i) {
+      if (parse_plain(pkts[i], plain, pending.next())) {
+        pending.push(pkts[i]);
+      } else {
+        sort(pkts[i], options[pkts[i]->port], pending, out);
+      }
     }
   }
+  for (; i < n; ++i) sort(pkts[i], options[pkts[i]->port], pending, out);
 
   uint64_t hashes[Burst::kCapacity];
   Flow* flows[Burst::kCapacity];
   table_.lookup_bulk(pending.keys, pending.size, now_ns_, hashes, flows);
+  admit_all(pending, hashes, flows, out);
+  out.now_ns = now_ns_;
+  statistics_.held = fragments_.held();
+  return n;
+}
+
+void LaneHead::admit_all(const Pending& pending, const uint64_t* hashes, Flow* const* flows,
+                         Burst& out) noexcept {
+  rte_mbuf** end = out.end();
+  unsigned decided = 0;
   for (unsigned i = 0; i < pending.size; ++i) {
     rte_mbuf* m = pending.pkts[i];
     const ParsedPacket& parsed = pending.parsed[i];
@@ -135,12 +159,11 @@ unsigned LaneHead::receive(unsigned source, Burst& out) noexcept {
                                                            : admit(m, parsed, hashes[i], flow);
       if (!in) continue;
     }
-    out.decided += (meta(m).flags & kMetaDecided) != 0;
-    out.push(m);
+    decided += (meta(m).flags & kMetaDecided) / kMetaDecided;
+    *end++ = m;
   }
-  out.now_ns = now_ns_;
-  statistics_.held = fragments_.held();
-  return n;
+  out.size = static_cast<uint16_t>(end - out.begin());
+  out.decided = static_cast<uint16_t>(decided);
 }
 
 // Fills the meta's first fields; what comes from another lane has them already.

@@ -73,6 +73,8 @@ class LaneHead {
   void sort(rte_mbuf* m, const ParseOptions& options, Pending& pending, Burst& out) noexcept;
   void pass_over(rte_mbuf* m, unsigned lane) noexcept;
   void drop(rte_mbuf* m, CoreReason why) noexcept;
+  void admit_all(const Pending& pending, const uint64_t* hashes, Flow* const* flows,
+                 Burst& out) noexcept;
   bool is_decided(const rte_mbuf* m, const ParsedPacket& parsed, const Flow* flow) const noexcept;
   bool admit_decided(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash, Flow* flow) noexcept;
   bool admit(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash, Flow* flow) noexcept;

@@ -30,7 +30,24 @@ inline LaneTail::Queue* LaneTail::queue_of(rte_mbuf* m) noexcept {
   return &queue;
 }
 
+// Decided packets that all leave by one port, as on a wire they do, need no queue.
+bool LaneTail::transmit_together(Burst& burst) noexcept {
+  if (burst.decided != burst.size) return false;
+  const PacketMeta& first = meta(burst.pkts[0]);
+  if (first.egress >= ports_ || !queues_[first.egress].output) return false;
+  unsigned odd = 0;
+  for (rte_mbuf* m : burst) {
+    const PacketMeta& p = meta(m);
+    odd |= static_cast<unsigned>(p.egress ^ first.egress) | static_cast<unsigned>(p.verdict) |
+           (p.flags & kMetaReassembled);
+  }
+  if (odd != 0) return false;
+  send_out(*queues_[first.egress].output, burst.pkts, burst.size);
+  return true;
+}
+
 void LaneTail::transmit(Burst& burst) noexcept {
+  if (transmit_together(burst)) [[likely]] return;
   Burst answers;
   answers.now_ns = burst.now_ns;
   for (rte_mbuf* m : burst) {
@@ -85,18 +102,24 @@ void LaneTail::enqueue(rte_mbuf* m) noexcept {
 }
 
 // What the device refuses is dropped: holding it back would only add latency.
-void LaneTail::flush(Queue& queue) noexcept {
+void LaneTail::send_out(Output& output, rte_mbuf** pkts, unsigned n) noexcept {
   uint64_t bytes = 0;
-  for (unsigned i = 0; i < queue.size; ++i) bytes += queue.pkts[i]->pkt_len;
-  const uint16_t sent = queue.output->transmit(queue.pkts, static_cast<uint16_t>(queue.size));
+  for (unsigned i = 0; i < n; ++i) bytes += pkts[i]->pkt_len;
+  const uint16_t sent = output.transmit(pkts, static_cast<uint16_t>(n));
   statistics_.transmitted += sent;
-  const Reason why = reason(queue.output->link_up() ? CoreReason::TxFull : CoreReason::TxPortDown);
-  for (unsigned i = sent; i < queue.size; ++i) {
-    bytes -= queue.pkts[i]->pkt_len;
-    statistics_.dropped[why] += 1;
-    rte_pktmbuf_free(queue.pkts[i]);
+  if (sent < n) [[unlikely]] {
+    const Reason why = reason(output.link_up() ? CoreReason::TxFull : CoreReason::TxPortDown);
+    statistics_.dropped[why] += n - sent;
+    for (unsigned i = sent; i < n; ++i) {
+      bytes -= pkts[i]->pkt_len;
+      rte_pktmbuf_free(pkts[i]);
+    }
   }
   statistics_.transmitted_bytes += bytes;
+}
+
+void LaneTail::flush(Queue& queue) noexcept {
+  send_out(*queue.output, queue.pkts, queue.size);
   queue.size = 0;
 }
 

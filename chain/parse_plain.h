@@ -58,19 +58,29 @@ inline bool transport(const uint8_t* l4, uint8_t proto, unsigned room, ParsedPac
 
 }  // namespace plain
 
+// What an ingress asks of a frame, so that no packet has to ask again.
+struct PlainOptions {
+  explicit PlainOptions(const ParseOptions& options) noexcept
+      : least_len(options.verify_ip_checksum ? UINT16_MAX : RTE_ETHER_HDR_LEN + 28),
+        zone(options.zone.base),
+        bad_flags(options.verify_by_flags
+                      ? RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD
+                      : 0) {}
+
+  uint16_t least_len;  // no frame is that long where each checksum has to be worked out
+  uint16_t zone;
+  uint64_t bad_flags;
+};
+
 // As parse() does it; false, and nothing said about the packet, for every frame
 // that parse() has to look at.
-[[gnu::always_inline]] inline bool parse_plain(rte_mbuf* m, const ParseOptions& options,
+[[gnu::always_inline]] inline bool parse_plain(rte_mbuf* m, const PlainOptions& options,
                                                ParsedPacket& out) noexcept {
   constexpr unsigned kIpv4Len = 20, kIpv6Len = 40, kUdpLen = 8;
   const auto* data = rte_pktmbuf_mtod(m, const uint8_t*);
   const unsigned room = m->data_len - unsigned{RTE_ETHER_HDR_LEN};
-  if (m->data_len < RTE_ETHER_HDR_LEN + kIpv4Len + kUdpLen || m->nb_segs != 1 ||
-      options.verify_ip_checksum) {
-    return false;
-  }
-  if (options.verify_by_flags &&
-      (m->ol_flags & (RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD)) != 0) {
+  if (m->data_len < options.least_len || m->nb_segs != 1 ||
+      (m->ol_flags & options.bad_flags) != 0) {
     return false;
   }
   const uint8_t* ip = data + RTE_ETHER_HDR_LEN;
@@ -92,7 +102,7 @@ inline bool transport(const uint8_t* l4, uint8_t proto, unsigned room, ParsedPac
                     uint64_t{l4_len} << RTE_MBUF_L4_LEN_OFS;
     out.ip_len = static_cast<uint16_t>(total_len);
     out.sender_end = make_key_ipv4(out.key, plain::raw32(ip + 12), plain::raw32(ip + 16),
-                                   plain::raw32(ip + kIpv4Len), options.zone.base, ip[9]);
+                                   plain::raw32(ip + kIpv4Len), options.zone, ip[9]);
     p.flags = static_cast<uint16_t>(flags);
   } else if (type == RTE_BE16(RTE_ETHER_TYPE_IPV6)) {
     const unsigned ip_payload = plain::be16(ip + 4);
@@ -107,7 +117,7 @@ inline bool transport(const uint8_t* l4, uint8_t proto, unsigned room, ParsedPac
     out.ip_len = static_cast<uint16_t>(ip_payload + kIpv6Len);
     const auto* ends = reinterpret_cast<const __m128i*>(ip + 8);
     out.sender_end = make_key(out.key, _mm_loadu_si128(ends), _mm_loadu_si128(ends + 1),
-                              plain::raw32(ip + kIpv6Len), options.zone.base, ip[6], kFamilyIpv6);
+                              plain::raw32(ip + kIpv6Len), options.zone, ip[6], kFamilyIpv6);
     p.flags = static_cast<uint16_t>(flags);
   } else {
     return false;

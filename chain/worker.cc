@@ -16,6 +16,7 @@ namespace sluice {
 namespace {
 constexpr unsigned kTimedBursts = 16;    // stages are timed on one burst in so many
 constexpr unsigned kEndsPerPoll = 32;    // end-of-flow events sent by one poll
+constexpr uint64_t kWriterPatience_ns = 2'000'000'000;  // then events are lost, counted
 constexpr unsigned kReservedInRing = kEndsPerPoll + 1;
 constexpr unsigned kReleaseBudget = 16;  // flows let go of an old policy by one poll
 }  // namespace
@@ -65,7 +66,7 @@ bool Worker::poll_sources() noexcept {
     }
   }
   if (busy || !options_.replay) head_->age();
-  busy |= send_ended();
+  busy |= send_ended(kEndsPerPoll);
   if (at_rest_.load(std::memory_order_relaxed) != paused) {
     at_rest_.store(paused, std::memory_order_release);
   }
@@ -105,11 +106,11 @@ bool Worker::has_room_for_ends() const noexcept {
 }
 
 // Flows that ended leave as events, behind the packets that came before.
-bool Worker::send_ended() noexcept {
+bool Worker::send_ended(unsigned most) noexcept {
   Flow* flows[kEndsPerPoll];
   const unsigned room = options_.out ? rte_ring_free_count(options_.out) : kEndsPerPoll;
   const unsigned n =
-      options_.lane->table->take_ended(std::span(flows, std::min(room, kEndsPerPoll)));
+      options_.lane->table->take_ended(std::span(flows, std::min({room, kEndsPerPoll, most})));
   for (unsigned i = 0; i < n; ++i) {
     Event* record = events_->allocate(EventType::Flow);
     if (record) {
@@ -131,8 +132,16 @@ bool Worker::wind_down() noexcept {
     statistics_.held = 0;
     table.end_all();
     ended_all_ = true;
+    last_sent_tsc_ = rte_rdtsc();
   }
-  if (send_ended()) return true;
+  // Nobody waits for us any more, so the event writer may take its time; but not
+  // all the time if it has none.
+  const uint64_t now_tsc = rte_rdtsc();
+  const bool stalled = options_.clock->to_ns(now_tsc - last_sent_tsc_) > kWriterPatience_ns;
+  if (send_ended(stalled ? kEndsPerPoll : events_->free_flow_records())) {
+    if (!stalled) last_sent_tsc_ = now_tsc;
+    return true;
+  }
   if (table.pending() != 0) return false;
   if (options_.out) {
     if (rte_ring_free_count(options_.out) == 0) return false;

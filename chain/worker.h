@@ -96,7 +96,7 @@ class alignas(RTE_CACHE_LINE_SIZE) Worker {
   void hand_over(Burst& burst) noexcept;
   void handle_message(void* message, Burst& burst, uint64_t begin_tsc) noexcept;
   void end_flow(Flow& flow, Event* record) noexcept;
-  bool send_ended() noexcept;
+  bool send_ended(unsigned most) noexcept;
   bool take_returns() noexcept;
   bool has_room_for_ends() const noexcept;
   bool wind_down() noexcept;
@@ -110,6 +110,7 @@ class alignas(RTE_CACHE_LINE_SIZE) Worker {
   WorkerStatistics statistics_;
   unsigned bursts_ = 0;
   bool ended_all_ = false;
+  uint64_t last_sent_tsc_ = 0;  // while winding down
 
   alignas(RTE_CACHE_LINE_SIZE) std::atomic<uint64_t> heartbeat_{0};
   std::atomic<uint64_t> busy_polls_{0};

@@ -27,10 +27,11 @@ void ForwardingStage::process(Burst& burst, const StagePolicy& policy, LanePart*
     error_rate_ = forwarding.icmp_error_rate;
     errors_ = RateLimit(error_rate_);
   }
+  const ForwardingPort* const ports = forwarding.ports.data();
   uint64_t passed_on = 0;
   for (rte_mbuf* m : burst) {
     RTE_ASSERT(m->port < forwarding.ports.size());
-    const ForwardingPort& port = forwarding.ports[m->port];
+    const ForwardingPort& port = ports[m->port];
     if (port.peer >= 0) {
       if (meta(m).flags & kMetaDecided) [[likely]] {
         meta(m).egress = static_cast<uint8_t>(port.peer);
