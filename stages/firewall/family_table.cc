@@ -164,7 +164,7 @@ void FamilyTable::judge_class(const Class& c, const FlowContext& context, Ends& 
     for (; bits != 0; bits &= bits - 1) {
       const uint32_t rule = rule_at_[w * 64 + static_cast<uint32_t>(std::countr_zero(bits))];
       if (rule >= out.match) return;
-      const Truth truth = rules_[rule].conditions.judge(context);
+      const Truth truth = rules_[rule].conditions.judge(context, rules_[rule].action);
       if (truth == Truth::True) {
         out.match = rule;
         return;

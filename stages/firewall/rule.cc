@@ -3,6 +3,8 @@
 
 #include "stages/firewall/rule.h"
 
+#include <ndpi/ndpi_api.h>
+
 #include <algorithm>
 
 namespace sluice::firewall {
@@ -40,6 +42,10 @@ Truth unless_final(const FlowContext& c) noexcept {
   return c.app_progress == AppProgress::Final ? Truth::False : Truth::Open;
 }
 
+bool is_guessed(const FlowContext& c) noexcept {
+  return (c.app_master != 0 || c.app != 0) && c.app_confidence != NDPI_CONFIDENCE_DPI;
+}
+
 }  // namespace
 
 std::string_view to_string(Action action) noexcept {
@@ -72,10 +78,19 @@ void Conditions::finish() {
   sort_unique(domains_);
 }
 
-Truth Conditions::judge(const FlowContext& c) const noexcept {
+Truth Conditions::judge_names(const FlowContext& c) const noexcept {
   Truth truth = Truth::True;
   if (!applications.empty()) truth = both(truth, judge_application(c));
   if (!categories.empty()) truth = both(truth, judge_category(c));
+  return truth;
+}
+
+Truth Conditions::judge(const FlowContext& c, Action action) const noexcept {
+  Truth truth = judge_names(c);
+  const bool names = !applications.empty() || !categories.empty();
+  if (names && truth == Truth::True && action == Action::Allow && is_guessed(c)) {
+    truth = unless_final(c);
+  }
   if (!hosts_.empty() || !domains_.empty()) truth = both(truth, judge_host(c));
   return truth;
 }

@@ -59,10 +59,13 @@ class Conditions {
     return applications.empty() && categories.empty() && hosts_.empty() && domains_.empty();
   }
 
+  // For a rule with that action. Anybody can send anything to any port: what nDPI
+  // only guesses, by port, address or memory, may stop a flow but not allow it.
   // Worker.
-  Truth judge(const FlowContext& c) const noexcept;
+  Truth judge(const FlowContext& c, Action action) const noexcept;
 
  private:
+  Truth judge_names(const FlowContext& c) const noexcept;
   Truth judge_application(const FlowContext& c) const noexcept;
   Truth judge_category(const FlowContext& c) const noexcept;
   Truth judge_host(const FlowContext& c) const noexcept;

@@ -11,6 +11,7 @@
 namespace sluice::test {
 namespace {
 
+using firewall::Action;
 using firewall::ApplicationMatch;
 using firewall::Conditions;
 using firewall::Truth;
@@ -55,7 +56,7 @@ TEST(Conditions, JudgesApplicationsAsFarAsDpiHasCome) {
     c.app = row.app;
     Conditions conditions;
     conditions.applications = {row.match};
-    EXPECT_EQ(conditions.judge(c), row.truth) << row.sentence;
+    EXPECT_EQ(conditions.judge(c, Action::Drop), row.truth) << row.sentence;
   }
 }
 
@@ -65,9 +66,34 @@ TEST(Conditions, TakesTheBestOfSeveralApplications) {
   FlowContext c{};
   c.app_progress = AppProgress::Partial;
   c.app = kDns;
-  EXPECT_EQ(conditions.judge(c), Truth::True);
+  EXPECT_EQ(conditions.judge(c, Action::Drop), Truth::True);
   c.app = kHttp;  // not TLS.YouTube any more, but DNS is still thinkable
-  EXPECT_EQ(conditions.judge(c), Truth::Open);
+  EXPECT_EQ(conditions.judge(c, Action::Drop), Truth::Open);
+}
+
+TEST(Conditions, LetAGuessStopAFlowButNotAllowIt) {
+  Conditions application, category, unknown;
+  application.applications = {kAnyTls};
+  category.categories = {1};
+  unknown.applications = {{kUnknown, 0, false}};
+  for (unsigned confidence = 0; confidence < NDPI_CONFIDENCE_MAX; ++confidence) {
+    FlowContext c{};
+    c.app = kTls;
+    c.app_category = 1;
+    c.app_confidence = confidence & 15;
+    const bool seen = confidence == NDPI_CONFIDENCE_DPI;
+    for (const AppProgress progress : {AppProgress::Partial, AppProgress::Final}) {
+      c.app_progress = progress;
+      const Truth guessed = progress == AppProgress::Final ? Truth::False : Truth::Open;
+      for (const Conditions* conditions : {&application, &category}) {
+        EXPECT_EQ(conditions->judge(c, Action::Allow), seen ? Truth::True : guessed) << confidence;
+        EXPECT_EQ(conditions->judge(c, Action::Drop), Truth::True) << confidence;
+        EXPECT_EQ(conditions->judge(c, Action::Reject), Truth::True) << confidence;
+      }
+    }
+    c.app = 0;
+    EXPECT_EQ(unknown.judge(c, Action::Allow), Truth::True) << "no name is no guess";
+  }
 }
 
 TEST(Conditions, AreAllNeeded) {
@@ -78,16 +104,16 @@ TEST(Conditions, AreAllNeeded) {
   c.app_progress = AppProgress::Partial;
   c.app = kTls;
   c.app_category = 2;
-  EXPECT_EQ(conditions.judge(c), Truth::Open);
+  EXPECT_EQ(conditions.judge(c, Action::Drop), Truth::Open);
   c.app_progress = AppProgress::Final;
-  EXPECT_EQ(conditions.judge(c), Truth::False);
+  EXPECT_EQ(conditions.judge(c, Action::Drop), Truth::False);
   c.app_category = 1;
-  EXPECT_EQ(conditions.judge(c), Truth::True);
+  EXPECT_EQ(conditions.judge(c, Action::Drop), Truth::True);
 }
 
 TEST(Conditions, HoldAtOnceWhereNothingIsAsked) {
   EXPECT_TRUE(Conditions().empty());
-  EXPECT_EQ(Conditions().judge(FlowContext{}), Truth::True);
+  EXPECT_EQ(Conditions().judge(FlowContext{}, Action::Drop), Truth::True);
 }
 
 HostName host_name(std::string_view text) {
@@ -127,7 +153,7 @@ TEST(Conditions, MatchHostsExactlyAndSubdomainsAtAnyDepth) {
     FlowContext c{};
     c.app_progress = AppProgress::Inspecting;
     c.host = &host;
-    EXPECT_EQ(conditions.judge(c), row.matches ? Truth::True : Truth::False)
+    EXPECT_EQ(conditions.judge(c, Action::Drop), row.matches ? Truth::True : Truth::False)
         << row.pattern << " and " << row.host;
   }
 }
@@ -140,10 +166,10 @@ TEST(Conditions, LeaveAHostOpenUntilDpiIsDone) {
   for (const AppProgress progress :
        {AppProgress::None, AppProgress::Inspecting, AppProgress::Partial}) {
     c.app_progress = progress;
-    EXPECT_EQ(conditions.judge(c), Truth::Open);
+    EXPECT_EQ(conditions.judge(c, Action::Drop), Truth::Open);
   }
   c.app_progress = AppProgress::Final;
-  EXPECT_EQ(conditions.judge(c), Truth::False);
+  EXPECT_EQ(conditions.judge(c, Action::Drop), Truth::False);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <ndpi/ndpi_api.h>
 
 #include <array>
 #include <cstring>

@@ -77,6 +77,7 @@ class FirewallStageTest : public PacketTest {
     c.app_progress = progress;
     c.app_master = master;
     c.app = app;
+    c.app_confidence = NDPI_CONFIDENCE_DPI;
     ++flow.stage(1).revision;
   }
 

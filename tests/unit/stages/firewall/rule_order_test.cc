@@ -239,6 +239,7 @@ TEST_F(RuleOrder, GivesTheFirstRuleThatMatchesInBothFamilies) {
       c.app_progress = row.progress;
       c.app_master = row.master;
       c.app = row.app;
+      c.app_confidence = NDPI_CONFIDENCE_DPI;
       EXPECT_EQ(judge(*policy, flow), row.rule) << row.sentence << (family ? ", IPv6" : ", IPv4");
     }
   }

@@ -14,6 +14,7 @@
 namespace sluice::test {
 namespace {
 
+using firewall::Action;
 using firewall::Judgement;
 using firewall::kNoRule;
 using firewall::Party;
@@ -91,6 +92,7 @@ class RuleProperty : public ::testing::TestWithParam<Shape> {
 
   Rule rule() {
     Rule r;
+    r.action = static_cast<Action>(more_random_() % 3);
     r.from = party();
     r.to = party();
     if (percent(70)) r.protocols = {static_cast<uint8_t>(percent(70) ? IPPROTO_TCP : IPPROTO_UDP)};
@@ -123,10 +125,11 @@ class RuleProperty : public ::testing::TestWithParam<Shape> {
     c.app_master = percent(50) ? kTls : 0;
     c.app = static_cast<uint16_t>(below(7));
     c.app_category = static_cast<uint16_t>(below(4));
+    c.app_confidence = more_random_() % NDPI_CONFIDENCE_MAX & 15;
     return f;
   }
 
-  std::mt19937_64 random_{42};
+  std::mt19937_64 random_{42}, more_random_{1};
   Directory directory_;
 };
 
@@ -175,7 +178,7 @@ Judgement naive(const std::vector<Rule>& rules, const Flow& flow, const Director
              directory.groups(c.destination_groups))) {
       continue;
     }
-    const Truth truth = r.conditions.judge(c);
+    const Truth truth = r.conditions.judge(c, r.action);
     if (truth == Truth::Open && out.open == kNoRule) out.open = i;
     if (truth == Truth::True) {
       out.match = i;
