@@ -21,19 +21,16 @@ constexpr unsigned kMaxEvictions = 4;  // for one packet
 
 constexpr unsigned kMaxMatches = 16;  // signatures told of one packet
 
-// Bytes from the IP header on, without Ethernet padding. Segmentation offload
-// leaves a length of 0 on what it will cut up.
+// Bytes from the IP header on, without Ethernet padding.
 uint16_t ip_length(rte_mbuf* m) {
   const uint32_t there = m->data_len - m->l2_len;
   uint32_t said;
   if (meta(m).flags & kMetaIpv6) {
     const auto* ip = l3_header<const rte_ipv6_hdr>(m);
     said = rte_be_to_cpu_16(ip->payload_len) + sizeof(rte_ipv6_hdr);
-    if (ip->payload_len == 0) said = there;
   } else {
     const auto* ip = l3_header<const rte_ipv4_hdr>(m);
     said = rte_be_to_cpu_16(ip->total_length);
-    if (said == 0) said = there;
   }
   return static_cast<uint16_t>(std::min({said, there, uint32_t{UINT16_MAX}}));
 }
@@ -78,7 +75,7 @@ bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
   Inspection* inspection = state.inspection();
   if (inspection == nullptr) {
     inspection = begin(flow, present);
-    if (inspection == nullptr) return overloaded(m, flow, present);
+    if (inspection == nullptr) return overloaded(m, flow, present.settings.on_overload);
     state.value = reinterpret_cast<uintptr_t>(inspection);
     ++counters_.flows;
   }
@@ -86,15 +83,15 @@ bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
   ArenaScope scope(&part.arena);
   if (!part.arena.has_reserve()) {
     ++counters_.arena_exhausted;
-    const bool bypass = part.settings.on_overload == OnOverload::Bypass;
-    if (bypass) {
+    if (part.settings.on_overload == OnOverload::Bypass) {
       ++counters_.overload_bypassed;
       give_up(flow, *inspection);
       return true;
     }
-    // Its memory helps others; its next packet begins anew.
+    // Its memory helps others; its next packet begins anew. An old part may go
+    // with its last inspection.
     abandon(flow, *inspection);
-    return overloaded(m, flow, part);
+    return overloaded(m, flow, OnOverload::Drop);
   }
 
   const PacketMeta& p = meta(m);
@@ -157,8 +154,8 @@ void DpiStage::evict(Inspection& inspection) noexcept {
           .risks = c.app_risks});
 }
 
-bool DpiStage::overloaded(rte_mbuf* m, Flow& flow, const DpiPart& part) noexcept {
-  if (part.settings.on_overload == OnOverload::Drop) {
+bool DpiStage::overloaded(rte_mbuf* m, Flow& flow, OnOverload action) noexcept {
+  if (action == OnOverload::Drop) {
     ++counters_.overload_dropped;
     drop(m, own_reason(static_cast<unsigned>(DpiReason::Overload)));
     return false;

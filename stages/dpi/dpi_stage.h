@@ -53,7 +53,7 @@ class DpiStage : public Stage {
   bool classify(rte_mbuf* m, Flow& flow, DpiPart& part) noexcept;
   Inspection* begin(Flow& flow, DpiPart& part) noexcept;
   void evict(Inspection& inspection) noexcept;
-  bool overloaded(rte_mbuf* m, Flow& flow, const DpiPart& part) noexcept;
+  bool overloaded(rte_mbuf* m, Flow& flow, OnOverload action) noexcept;
   void watch_dns(rte_mbuf* m, Flow& flow) noexcept;
   // True if a signature has dropped the packet.
   bool scan(rte_mbuf* m, Flow& flow, SignatureScanner& scanner, uint16_t generation) noexcept;

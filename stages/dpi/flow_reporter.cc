@@ -60,6 +60,12 @@ std::string_view as_text(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// Requests and ClientHellos come from the originator: a server's answer may hold
+// anything. Of a flow picked up in its middle nobody knows who that is.
+bool may_ask(const Flow& flow, Direction direction) {
+  return direction == Direction::Original || (flow.flags & kFlowPickedUp) != 0;
+}
+
 // RFC 9000, RFC 9369, drafts, and Google's own versions before them.
 std::string_view quic_version_name(uint32_t version, std::array<char, 16>& buffer) {
   if (version == 1) return "1";
@@ -107,15 +113,17 @@ bool FlowReporter::observe(rte_mbuf* m, Flow& flow, Inspection& inspection,
     bool named = false;
     if (bytes[0] == 22) {
       observe_hello(bytes, flow, inspection, named);
-    } else if (bytes[0] >= 'A' && bytes[0] <= 'Z') {
+    } else if (bytes[0] >= 'A' && bytes[0] <= 'Z' && may_ask(flow, where.direction)) {
       named = observe_http(as_text(bytes), flow, inspection);
     }
     // DNS over TCP has its length in front (RFC 7766 section 8).
-    if (is_dns(found) && bytes.size() > 2) named = read_dns(bytes.subspan(2), flow, where) || named;
+    if (is_dns(found) && bytes.size() > 2) {
+      named = read_inspected_dns(bytes.subspan(2), flow, inspection, where) || named;
+    }
     return named;
   }
   if (!(p.flags & kMetaUdp)) return false;
-  if (is_dns(found)) return read_dns(bytes, flow, where);
+  if (is_dns(found)) return read_inspected_dns(bytes, flow, inspection, where);
   if (inspection.quic_version == 0 && where.direction == Direction::Original) {
     inspection.quic_version = quic_version(bytes);
   }
@@ -150,6 +158,7 @@ void FlowReporter::observe_hello(std::span<const uint8_t> bytes, Flow& flow, Ins
                                  bool& named) noexcept {
   TlsHello hello;
   if (!parse_tls_hello(bytes, hello)) return;
+  if (!hello.server && !may_ask(flow, inspection.direction)) return;
   inspection.hello_seen = true;
   inspection.tls_version = hello.version;
   if (!hello.alpn.empty()) {
@@ -157,6 +166,13 @@ void FlowReporter::observe_hello(std::span<const uint8_t> bytes, Flow& flow, Ins
     std::memcpy(inspection.alpn, hello.alpn.data(), inspection.alpn_len);
   }
   if (!hello.server) named = name_host(flow, hello.server_name);
+}
+
+bool FlowReporter::read_inspected_dns(std::span<const uint8_t> bytes, Flow& flow,
+                                      Inspection& inspection, const Where& where) noexcept {
+  if (inspection.requests >= kMaxRequests) return false;
+  ++inspection.requests;
+  return read_dns(bytes, flow, where);
 }
 
 bool FlowReporter::read_dns(std::span<const uint8_t> bytes, Flow& flow,

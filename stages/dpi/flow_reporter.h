@@ -24,7 +24,7 @@ namespace sluice {
 // reloads.
 class FlowReporter {
  public:
-  // Requests and queries told of one flow while it is inspected.
+  // Requests and queries read of one flow while it is inspected.
   static constexpr uint8_t kMaxRequests = 32;
 
   // `host_bytes`: for the host names of all flows. `events` may be null.
@@ -54,6 +54,9 @@ class FlowReporter {
   bool observe_http(std::string_view payload, Flow& flow, Inspection& inspection) noexcept;
   void observe_hello(std::span<const uint8_t> payload, Flow& flow, Inspection& inspection,
                      bool& named) noexcept;
+  // While the flow is inspected, `requests` bounds it.
+  bool read_inspected_dns(std::span<const uint8_t> message, Flow& flow, Inspection& inspection,
+                          const Where& where) noexcept;
   bool read_dns(std::span<const uint8_t> message, Flow& flow, const Where& where) noexcept;
   Event* event(EventType type, const Flow& flow, const Where& where) noexcept;
 

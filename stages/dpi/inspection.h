@@ -26,7 +26,7 @@ struct Inspection {
   uint16_t ingress;
   Direction direction;
   bool precious;     // undecided although payload has been seen: what it knows would be lost
-  uint8_t requests;  // HTTP requests and DNS queries reported
+  uint8_t requests;  // HTTP requests and DNS messages read
   uint16_t packets;  // handed to nDPI
   bool hello_seen;   // a ClientHello; the fields below are its, and the server's answer
   uint8_t alpn_len;

@@ -55,6 +55,35 @@ TEST_P(DpiEventsTest, TellsOfATlsHandshakeOnce) {
   EXPECT_EQ(flow->context().host, nullptr) << "given back with the flow";
 }
 
+TEST_P(DpiEventsTest, TakesRequestsAndClientHellosFromTheOriginator) {
+  const std::string request = "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+  const std::string hello = client_hello(server_name_extension("evil.example"));
+  install();
+  for (const std::string& payload : {request, hello}) {
+    for (const bool picked_up : {false, true}) {
+      auto flow = open(from_client());
+      if (picked_up) (*flow)->flags |= kFlowPickedUp;
+      send(*flow, from_server().payload(payload));
+      EXPECT_EQ(host(*flow), picked_up ? "evil.example" : "") << "which side asked is not known";
+      end(*flow);
+    }
+  }
+  EXPECT_EQ(counter("http_requests"), 1u);
+}
+
+TEST_P(DpiEventsTest, ReadsABoundedNumberOfRequestsWhileItInspects) {
+  install("[stage.dpi]\npackets_tcp = 200\n");
+  server_port = 53;
+  auto flow = open(from_client());
+  std::string message = dns_query({"a", "example"});
+  message.insert(0, std::string{'\0', static_cast<char>(message.size())});
+  for (unsigned i = 0; i < 150 && !settled(*flow); ++i) {
+    send(*flow, from_client().payload(message));
+  }
+  EXPECT_LE(counter("dns_queries"), FlowReporter::kMaxRequests);
+  end(*flow);
+}
+
 TEST_P(DpiEventsTest, DoesNotTellOfAHandshakeThatIsOnlyGuessed) {
   install();
   server_port = 443;

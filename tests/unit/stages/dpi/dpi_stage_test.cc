@@ -231,6 +231,19 @@ TEST_P(DpiStageTest, FinishesWithThePartThatItBeganWith) {
   EXPECT_EQ(old_part->references(), 0u);
 }
 
+TEST_P(DpiStageTest, NeedsNoPartAnyMoreWhoseLastInspectionItAbandons) {
+  install("[stage.dpi]\narena_mb = 4\non_overload = \"drop\"\n");
+  auto flow = open(from_client());
+  send(*flow, from_client().payload(kUndecided));
+  std::vector<void*> blocks;
+  while (dpi_part().arena.has_reserve()) blocks.push_back(dpi_part().arena.allocate(900000));
+  install();
+  EXPECT_FALSE(send(*flow, from_client().payload(kUndecided))) << "the old part's on_overload";
+  EXPECT_EQ(old_part->references(), 0u);
+  for (void* block : blocks) arena_free(block);
+  end(*flow);
+}
+
 TEST_P(DpiStageTest, BeginsAnewWhereAnOldPartHasToGo) {
   install();
   std::vector<FlowPtr> flows;
