@@ -21,19 +21,21 @@ constexpr CounterInfo kCounters[] = {
     {"packets", "packets handed to nDPI", offsetof(DpiCounters, packets)},
     {"bytes", "IP bytes handed to nDPI", offsetof(DpiCounters, bytes)},
     {"classified", "flows that nDPI recognised", offsetof(DpiCounters, classified)},
-    {"given_up", "flows at the packet limit, over max_cycles, or ended while undecided",
+    {"given_up", "flows at the packet limit, over max_cycles, ended or evicted while undecided",
      offsetof(DpiCounters, given_up)},
     {"guessed", "flows given up and named by port or address", offsetof(DpiCounters, guessed)},
     {"unknown", "flows decided without a name", offsetof(DpiCounters, unknown)},
-    {"overload_dropped", "packets dropped because max_flows or the arena was used up",
+    {"overload_dropped", "packets dropped because the arena was used up",
      offsetof(DpiCounters, overload_dropped)},
-    {"overload_bypassed", "flows let past dpi because max_flows or the arena was used up",
+    {"overload_bypassed", "flows let past dpi because the arena was used up",
      offsetof(DpiCounters, overload_bypassed)},
     {"arena_exhausted", "packets of flows under inspection that found the arena used up",
      offsetof(DpiCounters, arena_exhausted)},
     {"cycles_exceeded", "flows given up because one packet took more than max_cycles",
      offsetof(DpiCounters, cycles_exceeded)},
-    {"evicted", "inspections ended early to make room: of half-open flows, or of named ones",
+    {"evicted",
+     "inspections ended early to make room; with many beside given_up, somebody sends junk in many "
+     "flows",
      offsetof(DpiCounters, evicted)},
     {"restarted", "inspections begun again because an old policy had to go",
      offsetof(DpiCounters, restarted)},
@@ -53,8 +55,9 @@ static_assert(std::size(kCounters) * sizeof(uint64_t) == sizeof(DpiCounters));
 constexpr DropReason kDropReasons[] = {
     {"signature", "a signature with the action drop matched: this packet, then all of the flow"},
     {"overload",
-     "max_flows or the arena was used up and on_overload is \"drop\": more flows at once than dpi "
-     "was sized for, or an attack"},
+     "the arena was used up and on_overload is \"drop\": more flows at once than dpi was sized "
+     "for, "
+     "or an attack"},
 };
 
 std::string show_applications(const CommandContext& context) {

@@ -51,9 +51,9 @@ class DpiPart : public LanePart {
   Inspection* begin(Flow& flow) noexcept;
   // Says whether much would be lost with the inspection; at first it is little.
   void value(Inspection* inspection, bool precious) noexcept;
-  // The oldest inspection that may go when room is needed; null if all are
-  // precious.
-  Inspection* least_valuable() noexcept { return cheap_.last; }
+  // The one to go when room is needed: the oldest, a precious one only where
+  // there is no other. Null if there are none.
+  Inspection* least_valuable() noexcept { return cheap_.last ? cheap_.last : precious_.last; }
   // Releases the nDPI state and returns the inspection to the pool.
   void end(Inspection* inspection) noexcept;
   Inspection* first() noexcept { return cheap_.first ? cheap_.first : precious_.first; }

@@ -141,11 +141,12 @@ void DpiStage::evict(Inspection& inspection) noexcept {
   ++counters_.evicted;
   Flow& flow = *inspection.flow;
   const FlowContext& c = context(flow);
-  if (c.app_progress != AppProgress::Partial) {
-    abandon(flow, inspection);  // only empty segments so far: it begins anew
-    return;
-  }
   ArenaScope scope(&inspection.part->arena);
+  // Whoever sends junk in many flows must not switch dpi off for everybody else.
+  if (inspection.precious) return give_up(flow, inspection);
+  if (c.app_progress != AppProgress::Partial) {
+    return abandon(flow, inspection);  // only empty segments so far: it begins anew
+  }
   decide(flow, inspection,
          {.master = c.app_master,
           .app = c.app,
