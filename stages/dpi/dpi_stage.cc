@@ -15,7 +15,7 @@ namespace {
 
 // Packets of a decided DNS flow that are read on: resolvers send queries of one
 // name (A, AAAA) from one port, some send many.
-constexpr uintptr_t kDnsPackets = 64;
+constexpr unsigned kDnsPackets = 64;
 
 constexpr unsigned kMaxEvictions = 4;  // for one packet
 
@@ -59,15 +59,27 @@ void DpiStage::process(Burst& burst, const StagePolicy&, LanePart* lane_part) no
 
 void DpiStage::visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation) noexcept {
   Slot& state = slot<Slot>(flow);
-  if (state.watches_dns()) {
+  if (state.generation != generation) ask_signatures(state, flow, part, generation);
+  // An earlier stage has said something new, which no signature asks for.
+  if (state.blocked) {
+    drop(m, own_reason(static_cast<unsigned>(DpiReason::Signature)));
+    return block(flow, generation);
+  }
+  if (state.watches_dns) {
     watch_dns(m, flow);
   } else if (context(flow).app_progress != AppProgress::Final) {
     if (!classify(m, flow, part)) return;
   }
-  const bool signatures = part.scanner && part.scanner->wants(flow);
-  if (signatures && scan(m, flow, *part.scanner, generation)) return;
-  const bool decided = context(flow).app_progress == AppProgress::Final && !state.watches_dns();
-  if (decided && !signatures) settle(flow, generation, upstream(flow));
+  if (state.wanted && scan(m, flow, *part.scanner)) return block(flow, generation);
+  const bool decided = context(flow).app_progress == AppProgress::Final && !state.watches_dns;
+  if (decided && !state.wanted) settle(flow, generation, upstream(flow));
+}
+
+void DpiStage::ask_signatures(Slot& state, const Flow& flow, const DpiPart& part,
+                              uint16_t generation) noexcept {
+  state.generation = generation;
+  state.wanted = part.scanner && part.scanner->wants(flow);
+  state.blocked = 0;
 }
 
 bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
@@ -76,7 +88,7 @@ bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
   if (inspection == nullptr) {
     inspection = begin(flow, present);
     if (inspection == nullptr) return overloaded(m, flow, present.settings.on_overload);
-    state.value = reinterpret_cast<uintptr_t>(inspection);
+    state.inspect(inspection);
     ++counters_.flows;
   }
   DpiPart& part = *inspection->part;
@@ -169,12 +181,10 @@ bool DpiStage::overloaded(rte_mbuf* m, Flow& flow, OnOverload action) noexcept {
 void DpiStage::watch_dns(rte_mbuf* m, Flow& flow) noexcept {
   Slot& state = slot<Slot>(flow);
   if (reporter_.observe_dns(m, flow)) raise_revision(flow);
-  const uintptr_t left = (state.value >> 1) - 1;
-  state.value = left == 0 ? 0 : left << 1 | 1;
+  state.watch_dns(static_cast<unsigned>(state.place) - 1);
 }
 
-bool DpiStage::scan(rte_mbuf* m, Flow& flow, SignatureScanner& scanner,
-                    uint16_t generation) noexcept {
+bool DpiStage::scan(rte_mbuf* m, const Flow& flow, SignatureScanner& scanner) noexcept {
   ++counters_.scanned_packets;
   SignatureMatch matches[kMaxMatches];
   const unsigned n = scanner.scan(m, matches, kMaxMatches);
@@ -202,10 +212,21 @@ bool DpiStage::scan(rte_mbuf* m, Flow& flow, SignatureScanner& scanner,
   }
   if (!dropped) return false;
   ++counters_.signature_drops;
-  const Reason reason = own_reason(static_cast<unsigned>(DpiReason::Signature));
-  drop(m, reason);
-  settle(flow, generation, upstream(flow), Verdict::Drop, reason);
+  drop(m, own_reason(static_cast<unsigned>(DpiReason::Signature)));
   return true;
+}
+
+// None of its packets comes here any more, so nothing more will be learnt.
+void DpiStage::block(Flow& flow, uint16_t generation) noexcept {
+  Slot& state = slot<Slot>(flow);
+  state.blocked = 1;
+  if (Inspection* inspection = state.inspection()) {
+    ArenaScope scope(&inspection->part->arena);
+    give_up(flow, *inspection);
+  }
+  state.watch_dns(0);
+  settle(flow, generation, upstream(flow), Verdict::Drop,
+         own_reason(static_cast<unsigned>(DpiReason::Signature)));
 }
 
 void DpiStage::give_up(Flow& flow, Inspection& inspection) noexcept {
@@ -223,7 +244,7 @@ void DpiStage::decide(Flow& flow, Inspection& inspection, const Classification& 
   tell(flow, found, AppProgress::Final);
   if (reporter_.conclude(flow, inspection, found)) raise_revision(flow);
   abandon(flow, inspection);
-  if (flow.key.proto == IPPROTO_UDP && is_dns(found)) slot<Slot>(flow).value = kDnsPackets << 1 | 1;
+  if (flow.key.proto == IPPROTO_UDP && is_dns(found)) slot<Slot>(flow).watch_dns(kDnsPackets);
 }
 
 void DpiStage::tell(Flow& flow, const Classification& found, AppProgress progress) noexcept {
@@ -240,7 +261,7 @@ void DpiStage::tell(Flow& flow, const Classification& found, AppProgress progres
 }
 
 void DpiStage::abandon(Flow& flow, Inspection& inspection) noexcept {
-  slot<Slot>(flow).value = 0;
+  slot<Slot>(flow).inspect(nullptr);
   inspection.part->end(&inspection);
 }
 
@@ -250,7 +271,7 @@ void DpiStage::flow_ended(Flow& flow, Event* record) noexcept {
     ArenaScope scope(&inspection->part->arena);
     give_up(flow, *inspection);
   }
-  state.value = 0;
+  state = {};
   const HostName* host = context(flow).host;
   if (host == nullptr) return;
   if (record != nullptr && record->text_len[kTextHost] == 0) {

@@ -36,19 +36,34 @@ class DpiStage : public Stage {
   const Arena& host_memory() const noexcept { return reporter_.host_memory(); }
 
  private:
-  // What the slot holds: nothing (0), an inspection, or (odd) the number of
-  // packets of DNS that are still read for queries.
+  // A flow's private state.
   struct Slot {
-    uintptr_t value;
+    // The inspection's address in cache lines (the pool cuts whole ones, and user
+    // space ends at 2^47); or how many packets are still read for DNS queries.
+    uint64_t place : 41;
+    uint64_t watches_dns : 1;
+    // What the signatures of that policy say of the flow; 0: they were not asked.
+    uint64_t wanted : 1;   // a rule may fit its packets
+    uint64_t blocked : 1;  // a rule has dropped it
+    uint64_t generation : 16;
 
     Inspection* inspection() const noexcept {
-      return (value & 1) != 0 ? nullptr : reinterpret_cast<Inspection*>(value);
+      return watches_dns ? nullptr : reinterpret_cast<Inspection*>(uintptr_t{place} << 6);
     }
-    bool watches_dns() const noexcept { return (value & 1) != 0; }
+    void inspect(const Inspection* inspection) noexcept {
+      place = reinterpret_cast<uintptr_t>(inspection) >> 6;
+      watches_dns = 0;
+    }
+    void watch_dns(unsigned packets) noexcept {
+      place = packets;
+      watches_dns = packets != 0;
+    }
   };
   static_assert(sizeof(Slot) == 8);
 
   void visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation) noexcept;
+  void ask_signatures(Slot& state, const Flow& flow, const DpiPart& part,
+                      uint16_t generation) noexcept;
   // False if the packet was dropped.
   bool classify(rte_mbuf* m, Flow& flow, DpiPart& part) noexcept;
   Inspection* begin(Flow& flow, DpiPart& part) noexcept;
@@ -56,7 +71,8 @@ class DpiStage : public Stage {
   bool overloaded(rte_mbuf* m, Flow& flow, OnOverload action) noexcept;
   void watch_dns(rte_mbuf* m, Flow& flow) noexcept;
   // True if a signature has dropped the packet.
-  bool scan(rte_mbuf* m, Flow& flow, SignatureScanner& scanner, uint16_t generation) noexcept;
+  bool scan(rte_mbuf* m, const Flow& flow, SignatureScanner& scanner) noexcept;
+  void block(Flow& flow, uint16_t generation) noexcept;
 
   // Within the arena scope of the inspection's part.
   void give_up(Flow& flow, Inspection& inspection) noexcept;

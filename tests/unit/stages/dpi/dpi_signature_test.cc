@@ -61,6 +61,49 @@ TEST_P(DpiSignatureTest, DropsThePacketAndThenTheFlow) {
   end(*flow);
 }
 
+TEST_P(DpiSignatureTest, KeepsNothingOfAFlowThatItBlocks) {
+  install_rules("drop tcp any any -> any any (content:\"EVIL\"; sid:1;)\n");
+  auto flow = open(from_client());
+  EXPECT_TRUE(send(*flow, from_client().payload("\x01\x02\x03\x04zzzz")));
+  EXPECT_EQ(part->references(), 1u);
+  EXPECT_FALSE(send(*flow, from_client().payload("EVIL")));
+  EXPECT_EQ(part->references(), 0u);
+  EXPECT_EQ(flow->context().app_progress, AppProgress::Final);
+  end(*flow);
+}
+
+TEST_P(DpiSignatureTest, BlocksOnWhenAnEarlierStageSaysSomethingNew) {
+  install_rules("drop tcp any any -> any any (content:\"EVIL\"; sid:1;)\n");
+  auto flow = open(from_client());
+  EXPECT_FALSE(send(*flow, from_client().payload("EVIL")));
+  for (unsigned i = 0; i < 2; ++i) {
+    flow->stage(0).generation = 0;  // as if the stages before had raised their revision
+    EXPECT_FALSE(send(*flow, from_client().payload("harmless")));
+    EXPECT_TRUE(settled(*flow));
+  }
+  EXPECT_EQ(visits, 3u);
+  EXPECT_EQ(counter("signature_drops"), 1u);
+  EXPECT_EQ(take_events().size(), 1u) << "one alert";
+  end(*flow);
+}
+
+TEST_P(DpiSignatureTest, AsksTheHeadersOnceAFlowAndPolicy) {
+  const char* rules = "alert tcp any any -> any 81 (content:\"EVIL\"; sid:1;)\n";
+  install_rules(rules);
+  server_port = 81;
+  auto flow = open(from_client());
+  send(*flow, from_client().payload("EVIL"));
+  EXPECT_EQ(counter("scanned_packets"), 1u);
+  // No header fits any more: only who asks again would notice.
+  (*flow)->key.port[0] = (*flow)->key.port[1] = 0;
+  send(*flow, from_client().payload("EVIL"));
+  EXPECT_EQ(counter("scanned_packets"), 2u);
+  install_rules(rules);
+  send(*flow, from_client().payload("EVIL"));
+  EXPECT_EQ(counter("scanned_packets"), 2u);
+  end(*flow);
+}
+
 TEST_P(DpiSignatureTest, KeepsFlowsThatARuleMayFit) {
   install_rules("alert tcp any any -> any 81 (content:\"EVIL\"; sid:1;)\n");
   server_port = 81;
