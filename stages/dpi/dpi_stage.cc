@@ -51,9 +51,13 @@ void DpiStage::process(Burst& burst, const StagePolicy&, LanePart* lane_part) no
   auto& part = static_cast<DpiPart&>(*lane_part);
   for (rte_mbuf* m : burst) {
     const PacketMeta& p = meta(m);
-    // An ICMP error carries nothing of the flow that it quotes.
-    if (p.flow == nullptr || (p.flags & kMetaIcmpError) != 0) continue;
-    visit(m, *p.flow, part, burst.generation);
+    if (p.flow == nullptr) continue;
+    if ((p.flags & kMetaIcmpError) == 0) {
+      visit(m, *p.flow, part, burst.generation);
+    } else if (part.scanner) {
+      // It carries nothing of the flow that it quotes, and says nothing against it.
+      scan(m, *p.flow, *part.scanner);
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <string_view>
 
 #include "tests/unit/stages/dpi/dpi_fixture.h"
 
@@ -58,6 +59,21 @@ TEST_P(DpiSignatureTest, DropsThePacketAndThenTheFlow) {
   // The block was the rule's: without it the flow is judged anew.
   install();
   EXPECT_TRUE(send(*flow, from_client().payload("harmless")));
+  end(*flow);
+}
+
+TEST_P(DpiSignatureTest, DropsAnIcmpErrorButNotTheFlowThatItQuotes) {
+  install_rules("drop icmp any any -> any any (msg:\"quoted\"; content:\"EVIL\"; sid:2;)\n");
+  auto flow = open(from_client());
+  const bool ipv6 = std::string_view(GetParam().client).find(':') != std::string_view::npos;
+  const auto error = eth()
+                         .ip(GetParam().server, GetParam().client)
+                         .icmp_error(ipv6 ? 1 : 3, 4, from_client().payload("EVIL"));
+  EXPECT_FALSE(send(*flow, error));
+  EXPECT_FALSE(settled(*flow));
+  EXPECT_EQ(counter("packets"), 0u) << "none of nDPI's business";
+  EXPECT_EQ(counter("alerts"), 1u);
+  EXPECT_TRUE(send(*flow, from_client().payload("EVIL"))) << "no ICMP";
   end(*flow);
 }
 
