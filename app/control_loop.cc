@@ -76,6 +76,9 @@ void ControlLoop::run() {
       next_watch_ms_ = now_ms + kWatchMs;
       watch_hearts(now_ms);
       watch_links();
+      for (const std::string& warning : events_.turn(event_trouble(runtime_), now_ms)) {
+        spdlog::warn("{}", warning);
+      }
       runtime_.appliance->reclaim();
     }
     write_stats(now_ms);
@@ -130,20 +133,14 @@ void ControlLoop::write_stats(uint64_t now_ms) {
   const unsigned interval_s = runtime_.settings->config.log.stats_interval_s;
   if (interval_s == 0 || now_ms < next_stats_ms_) return;
   next_stats_ms_ = now_ms + interval_s * 1000ull;
-  uint64_t lost = 0;
-  for (const EventQueue* queue : runtime_.appliance->event_queues()) lost += queue->lost();
-  if (lost != last_lost_events_) {
-    spdlog::warn("{} events were lost since the last report: the event log does not keep up",
-                 lost - last_lost_events_);
-    last_lost_events_ = lost;
-  }
   if (!runtime_.eve || !runtime_.eve->wants_stats()) return;
   const auto now = std::chrono::system_clock::now();
   using std::chrono::duration_cast;
   const auto now_ns = duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
   const auto up_s = duration_cast<std::chrono::seconds>(now - runtime_.started_at).count();
   runtime_.eve->write_stats(eve_stats_line(*runtime_.appliance, static_cast<uint64_t>(now_ns),
-                                           static_cast<uint64_t>(up_s), StatsDetail::Everything));
+                                           static_cast<uint64_t>(up_s), StatsDetail::Everything,
+                                           runtime_.eve->failed_lines()));
 }
 
 }  // namespace sluice

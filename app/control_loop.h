@@ -12,6 +12,7 @@
 
 #include "app/console.h"
 #include "app/control_socket.h"
+#include "app/event_watch.h"
 
 namespace sluice {
 
@@ -52,7 +53,7 @@ class ControlLoop {
   std::vector<Heart> hearts_;
   uint64_t next_watch_ms_ = 0;
   uint64_t next_stats_ms_ = 0;
-  uint64_t last_lost_events_ = 0;
+  EventWatch events_;
   std::atomic<bool>& stop_;
 };
 

@@ -3,9 +3,12 @@
 
 #include "app/eve_log.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <stdexcept>
 
@@ -18,6 +21,7 @@ constexpr size_t kFlushBytes = 256 * 1024;
 // Stats come once in many seconds; more of them wait only where the disk hangs.
 constexpr size_t kMaxStatsLines = 64;
 constexpr size_t kStatsType = 7;  // in eve_event_types()
+constexpr auto kOpenAgain = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -33,18 +37,36 @@ EveLog::EveLog(const EveLogOptions& options, std::vector<EventQueue*> queues,
                                                      types[i]) != options_.types.end();
   }
   if (options_.file.empty()) return;
-  open(options_.append);
-  if (!file_) {
-    throw std::runtime_error("event log " + options_.file + ": " + std::strerror(errno));
+  if (!open(options_.append)) {
+    throw std::runtime_error("event log " + last_error_);
   }
 }
 
 EveLog::~EveLog() {
   stop();
+  if (fd_ >= 0) close(fd_);
 }
 
-void EveLog::open(bool append) {
-  file_.reset(std::fopen(options_.file.c_str(), append ? "ae" : "we"));
+bool EveLog::open(bool append) {
+  const int fd = ::open(options_.file.c_str(),
+                        O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
+  open_failed_.store(fd < 0, std::memory_order_release);
+  if (fd < 0) {
+    keep_error();
+    next_open_ = std::chrono::steady_clock::now() + kOpenAgain;
+    return false;
+  }
+  if (fd_ >= 0) close(fd_);
+  fd_ = fd;
+  struct stat status {};
+  if (fstat(fd, &status) != 0 || status.st_size == 0) torn_ = false;
+  return true;
+}
+
+void EveLog::keep_error() noexcept {
+  const int error = errno;
+  const std::lock_guard lock(mutex_);
+  last_error_ = options_.file + ": " + std::strerror(error);
 }
 
 void EveLog::start() {
@@ -119,31 +141,40 @@ void EveLog::take_requests() {
     buffered_lines_ += stats_lines_.size();
     stats_lines_.clear();
   }
-  if (!options_.file.empty() && reopen_.exchange(false, std::memory_order_acq_rel)) {
+  if (options_.file.empty()) return;
+  if (reopen_.exchange(false, std::memory_order_acq_rel)) {
     flush();
     open(true);
-    if (!file_) {
-      const std::lock_guard lock(mutex_);
-      last_error_ = options_.file + ": " + std::strerror(errno);
-    }
+  } else if (open_failed() && std::chrono::steady_clock::now() >= next_open_) {
+    open(true);
   }
+}
+
+// Bytes written; fewer than given if the file takes no more.
+size_t EveLog::write_out(std::string_view bytes) noexcept {
+  size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = ::write(fd_, bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) break;
+    done += static_cast<size_t>(n);
+  }
+  return done;
 }
 
 void EveLog::flush() noexcept {
   if (buffer_.empty()) return;
-  const bool written =
-      file_ && std::fwrite(buffer_.data(), 1, buffer_.size(), file_.get()) == buffer_.size() &&
-      std::fflush(file_.get()) == 0;
-  if (written) {
-    lines_.fetch_add(buffered_lines_, std::memory_order_relaxed);
-  } else {
-    failed_lines_.fetch_add(buffered_lines_, std::memory_order_relaxed);
-    if (file_) {
-      const std::lock_guard lock(mutex_);
-      last_error_ = options_.file + ": " + std::strerror(errno);
-      std::clearerr(file_.get());
-    }
+  // What follows must not become part of a line that a full disk cut.
+  if (torn_) torn_ = write_out("\n") == 0;
+  const size_t done = torn_ ? 0 : write_out(buffer_);
+  uint64_t whole = buffered_lines_;
+  if (done < buffer_.size()) {
+    keep_error();
+    whole = static_cast<uint64_t>(std::count(buffer_.data(), buffer_.data() + done, '\n'));
+    torn_ = torn_ || (done > 0 && buffer_[done - 1] != '\n');
   }
+  lines_.fetch_add(whole, std::memory_order_relaxed);
+  failed_lines_.fetch_add(buffered_lines_ - whole, std::memory_order_relaxed);
   buffer_.clear();
   buffered_lines_ = 0;
 }

@@ -7,8 +7,8 @@
 
 #include <atomic>
 #include <bitset>
+#include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -48,7 +48,8 @@ class EveLog {
   void start();
   // Writes what the queues still hold, then ends the thread.
   void stop();
-  // Opens the file anew, for log rotation (done by the writer's thread soon).
+  // Opens the file anew, for log rotation (done by the writer's thread soon, and
+  // tried every second until it succeeds; meanwhile the old file serves).
   void request_reopen() noexcept { reopen_.store(true, std::memory_order_release); }
   // Behind a reload: new chains, new applications.
   void set_names(std::shared_ptr<const EveNames> names);
@@ -61,14 +62,18 @@ class EveLog {
   uint64_t lines() const noexcept { return lines_.load(std::memory_order_relaxed); }
   // Lines that the file did not take (disk full, ...), and why.
   uint64_t failed_lines() const noexcept { return failed_lines_.load(std::memory_order_relaxed); }
+  // The file could not be opened anew; last_error() says why.
+  bool open_failed() const noexcept { return open_failed_.load(std::memory_order_acquire); }
   std::string last_error() const;
 
  private:
   void run();
   unsigned take_some();
   void take_requests();
-  void open(bool append);
+  bool open(bool append);
   void flush() noexcept;
+  size_t write_out(std::string_view bytes) noexcept;
+  void keep_error() noexcept;
   bool wants(EventType type) const noexcept { return wanted_[static_cast<size_t>(type)]; }
 
   const EveLogOptions options_;
@@ -78,7 +83,9 @@ class EveLog {
 
   // The writer's thread.
   EveFormatter formatter_;
-  std::unique_ptr<FILE, int (*)(FILE*)> file_{nullptr, std::fclose};
+  int fd_ = -1;
+  bool torn_ = false;                                // the last line written lacks its end
+  std::chrono::steady_clock::time_point next_open_;  // if open_failed_
   std::string buffer_;
   uint64_t buffered_lines_ = 0;
 
@@ -87,6 +94,7 @@ class EveLog {
   std::atomic<bool> reopen_{false};
   std::atomic<uint64_t> lines_{0};
   std::atomic<uint64_t> failed_lines_{0};
+  std::atomic<bool> open_failed_{false};
 
   mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<const EveNames> new_names_;

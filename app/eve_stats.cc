@@ -71,7 +71,7 @@ void write_stages(JsonWriter& json, const Appliance& appliance, const WorkerStat
 }  // namespace
 
 std::string eve_stats_line(const Appliance& appliance, uint64_t time_ns, uint64_t uptime_s,
-                           StatsDetail detail) {
+                           StatsDetail detail, uint64_t events_failed) {
   const WorkerStatistics total = appliance.total();
   std::string out;
   JsonWriter json(out);
@@ -100,7 +100,9 @@ std::string eve_stats_line(const Appliance& appliance, uint64_t time_ns, uint64_
     write_stages(json, appliance, total);
     uint64_t lost = 0;
     for (const EventQueue* queue : appliance.event_queues()) lost += queue->lost();
-    json.field("passed_over", total.passed_over).field("events_lost", lost);
+    json.field("passed_over", total.passed_over)
+        .field("events_lost", lost)
+        .field("events_failed", events_failed);
   }
   json.end_object().end_object();
   out += '\n';

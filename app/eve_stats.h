@@ -19,6 +19,6 @@ enum class StatsDetail : uint8_t {
 // One line, with its line end. `uptime_s`: since start; in replay of the capture.
 // Any thread but a worker.
 std::string eve_stats_line(const Appliance& appliance, uint64_t time_ns, uint64_t uptime_s,
-                           StatsDetail detail);
+                           StatsDetail detail, uint64_t events_failed = 0);
 
 }  // namespace sluice

@@ -21,6 +21,7 @@
 #include "app/commands.h"
 #include "app/control_loop.h"
 #include "app/eal.h"
+#include "app/event_watch.h"
 #include "app/host.h"
 #include "app/logging.h"
 #include "app/runtime.h"
@@ -88,6 +89,7 @@ class RunningAppliance {
   void attend_terminal();  // a thread of its own
   void end_workers();
   bool conserved() const;
+  void report_events() const;
 
   const RunOptions& options_;
   Runtime runtime_;
@@ -270,10 +272,19 @@ bool RunningAppliance::conserved() const {
   return holds;
 }
 
+void RunningAppliance::report_events() const {
+  const EventTrouble events = event_trouble(runtime_);
+  if (events.lost != 0) spdlog::warn("{} events were lost in all", events.lost);
+  if (events.failed != 0) {
+    spdlog::warn("{} events were not written in all: {}", events.failed, events.why);
+  }
+}
+
 bool RunningAppliance::wind_up() {
   runtime_.reloader.reset();
   if (launched_) end_workers();
   if (runtime_.eve) runtime_.eve->stop();
+  report_events();
   runtime_.ports->close();
   bool good = conserved();
   for (unsigned i = 0; i < runtime_.ports->size(); ++i) {

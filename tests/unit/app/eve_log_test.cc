@@ -4,9 +4,11 @@
 #include "app/eve_log.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -149,6 +151,52 @@ TEST_F(EveLogTest, CountsWhatTheDiskDoesNotTake) {
   EXPECT_EQ(log.lines(), 0u);
   EXPECT_EQ(log.failed_lines(), 1u);
   EXPECT_NE(log.last_error().find("/dev/full"), std::string::npos);
+}
+
+TEST_F(EveLogTest, GoesOnWithTheOldFileUntilTheNewOneCanBeOpened) {
+  EveLog log(options(), {&queue_}, names_);
+  log.start();
+  const auto elsewhere = std::filesystem::path(directory_path_.string() + "-elsewhere");
+  std::filesystem::rename(directory_path_, elsewhere);
+  log.request_reopen();
+  ASSERT_TRUE(soon([&] { return log.open_failed(); }));
+  EXPECT_NE(log.last_error().find(file_.string()), std::string::npos);
+  publish(EventType::Flow);
+  ASSERT_TRUE(soon([&] { return log.lines() == 1; }));
+  std::filesystem::create_directory(directory_path_);
+  ASSERT_TRUE(soon([&] { return !log.open_failed(); })) << "the open was not tried again";
+  publish(EventType::Tls);
+  log.stop();
+  EXPECT_EQ(types_in(elsewhere / "eve.json"), (Types{"flow"}));
+  EXPECT_EQ(types_in(file_), (Types{"tls"}));
+  EXPECT_EQ(log.failed_lines(), 0u);
+  std::filesystem::remove_all(elsewhere);
+}
+
+TEST_F(EveLogTest, ALineCutByAFullDiskSpoilsNoOther) {
+  EveLog log(options(), {&queue_}, names_);
+  log.start();
+  publish(EventType::Flow);
+  ASSERT_TRUE(soon([&] { return log.lines() == 1; }));
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlim_t room = std::filesystem::file_size(file_) + 10;
+  const rlimit small{room, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  publish(EventType::Flow);
+  EXPECT_TRUE(soon([&] { return log.failed_lines() == 1; }));
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, old_handler);
+  publish(EventType::Tls);
+  log.stop();
+  EXPECT_EQ(log.lines(), 2u);
+  std::ifstream in(file_);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_EQ(lines[1].size(), 10u);
+  EXPECT_EQ(nlohmann::json::parse(lines[2])["event_type"], "tls");
 }
 
 TEST_F(EveLogTest, RefusesAFileThatCannotBeOpened) {
