@@ -13,29 +13,7 @@ namespace sluice {
 namespace {
 
 WorkerStatistics difference(WorkerStatistics now, const WorkerStatistics& then) {
-  now.received -= then.received;
-  now.received_bytes -= then.received_bytes;
-  now.generated -= then.generated;
-  now.transmitted -= then.transmitted;
-  now.transmitted_bytes -= then.transmitted_bytes;
-  now.passed_over -= then.passed_over;
-  now.taken_over -= then.taken_over;
-  for (size_t i = 0; i < now.dropped.size(); ++i) now.dropped[i] -= then.dropped[i];
-  now.polls -= then.polls;
-  now.busy_polls -= then.busy_polls;
-  now.busy_cycles -= then.busy_cycles;
-  now.events_ended -= then.events_ended;
-  now.chain_latency.subtract(then.chain_latency);
-  for (unsigned i = 0; i < kMaxStages; ++i) {
-    StageStatistics& stage = now.stage[i];
-    const StageStatistics& before = then.stage[i];
-    stage.packets -= before.packets;
-    stage.skipped -= before.skipped;
-    stage.dropped -= before.dropped;
-    stage.sampled_packets -= before.sampled_packets;
-    stage.sampled_cycles -= before.sampled_cycles;
-    stage.latency.subtract(before.latency);
-  }
+  subtract(now, then);
   return now;
 }
 
