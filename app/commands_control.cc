@@ -6,7 +6,9 @@
 #include <rte_version.h>
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <string>
+#include <utility>
 
 #include "app/commands.h"
 #include "app/runtime.h"
@@ -18,8 +20,15 @@ namespace {
 
 using Words = std::vector<std::string>;
 
+uint64_t monotonic_ms() {
+  using namespace std::chrono;
+  return static_cast<uint64_t>(
+      duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count());
+}
+
 CommandOutcome start(Runtime& runtime) {
   runtime.appliance->resume();
+  ++runtime.starts;
   spdlog::info("started from the console");
   return CommandResult::done("packets are being forwarded\n");
 }
@@ -27,10 +36,8 @@ CommandOutcome start(Runtime& runtime) {
 CommandOutcome stop(Runtime& runtime) {
   runtime.appliance->pause();
   spdlog::warn("stopped from the console: no packet passes");
-  return PendingResult([&runtime]() -> std::optional<CommandResult> {
-    if (!runtime.appliance->paused()) return std::nullopt;
-    return CommandResult::done("no packet passes until `start`; flows are kept\n");
-  });
+  return answer_of_stop([&runtime] { return runtime.appliance->paused(); }, runtime.starts,
+                        monotonic_ms);
 }
 
 CommandOutcome reload(Runtime& runtime) {
@@ -66,6 +73,22 @@ CommandOutcome show_version(Runtime& runtime) {
 }
 
 }  // namespace
+
+PendingResult answer_of_stop(std::function<bool()> paused, const unsigned& starts,
+                             std::function<uint64_t()> now_ms) {
+  const uint64_t deadline_ms = now_ms() + kStopPatienceMs;
+  return [paused = std::move(paused), &starts, starts_before = starts, now_ms = std::move(now_ms),
+          deadline_ms]() -> std::optional<CommandResult> {
+    if (starts != starts_before) {
+      return CommandResult::failed("overtaken by `start`: packets are being forwarded\n");
+    }
+    if (paused()) return CommandResult::done("no packet passes until `start`; flows are kept\n");
+    if (now_ms() < deadline_ms) return std::nullopt;
+    return CommandResult::failed("asked to stop, but not every worker has come to rest after " +
+                                 std::to_string(kStopPatienceMs / 1000) +
+                                 " s; the log tells of one that is stalled\n");
+  };
+}
 
 const char* version_text() {
   static const std::string text = std::string("sluice ") + SLUICE_VERSION + ", " + rte_version();

@@ -31,6 +31,7 @@ struct Runtime {
   const Settings* settings = nullptr;  // in force; start_settings or the reloader's
   std::chrono::system_clock::time_point started_at;
   bool huge_pages = true;
+  unsigned starts = 0;  // `start`s from the console
 };
 
 }  // namespace sluice
