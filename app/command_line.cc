@@ -72,6 +72,11 @@ void add_attach_command(CLI::App& app, int& exit_code) {
       }
       path = control_socket_path(instance);
     }
+    if (const std::string why = distrust_of_socket(path); !why.empty()) {
+      std::fprintf(stderr, "sluice: %s\n", why.c_str());
+      exit_code = 1;
+      return;
+    }
     if (one->count()) {
       exit_code = attach_command(path, options->line);
       return;

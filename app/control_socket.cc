@@ -47,14 +47,36 @@ uint64_t monotonic_ms() {
       duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count());
 }
 
+// For users without a runtime directory.
+std::string fallback_directory() {
+  return "/tmp/sluice-" + std::to_string(geteuid());
+}
+
 }  // namespace
+
+std::string distrust_of_directory(const std::string& path) {
+  struct stat status {};
+  if (lstat(path.c_str(), &status) != 0) return errno == ENOENT ? "" : std::strerror(errno);
+  if (!S_ISDIR(status.st_mode)) return "it is no directory";
+  if (status.st_uid != geteuid()) {
+    return "it belongs to user " + std::to_string(status.st_uid);
+  }
+  if ((status.st_mode & 077) != 0) return "others may enter it: its mode must be 0700";
+  return "";
+}
+
+std::string distrust_of_socket(const std::string& path) {
+  const std::string directory = std::filesystem::path(path).parent_path();
+  if (directory != fallback_directory()) return "";
+  const std::string why = distrust_of_directory(directory);
+  return why.empty() ? "" : "control socket " + path + ": " + directory + ": " + why;
+}
 
 std::string control_socket_path(const std::string& instance) {
   std::string directory = "/run/sluice";
   if (geteuid() != 0) {
     const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-    directory = runtime && *runtime ? std::string(runtime) + "/sluice"
-                                    : "/tmp/sluice-" + std::to_string(geteuid());
+    directory = runtime && *runtime ? std::string(runtime) + "/sluice" : fallback_directory();
   }
   return directory + '/' + instance + ".sock";
 }
@@ -69,7 +91,12 @@ ControlSocket::ControlSocket(const std::string& path, Console& console)
   };
   std::error_code error;
   const auto directory = std::filesystem::path(path).parent_path();
-  if (!directory.empty() && std::filesystem::create_directories(directory, error)) {
+  if (directory == fallback_directory()) {
+    mkdir(directory.c_str(), 0700);
+    if (const std::string why = distrust_of_socket(path); !why.empty()) {
+      throw std::runtime_error(why);
+    }
+  } else if (!directory.empty() && std::filesystem::create_directories(directory, error)) {
     std::filesystem::permissions(directory, std::filesystem::perms(0750), error);
   }
   if (somebody_listens(address)) {

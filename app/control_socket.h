@@ -19,6 +19,13 @@ class Session;
 // /run/sluice/INSTANCE.sock for root, else below $XDG_RUNTIME_DIR, else /tmp.
 std::string control_socket_path(const std::string& instance);
 
+// Why a directory below /tmp, where anybody could have made it, is not this
+// user's alone; "" if it is, or if it isn't there.
+std::string distrust_of_directory(const std::string& path);
+// The same of the directory of a control socket; directories elsewhere than
+// below /tmp are the business of whoever named them.
+std::string distrust_of_socket(const std::string& path);
+
 // Control thread.
 class ControlSocket {
  public:
