@@ -18,13 +18,7 @@ namespace sluice {
 namespace {
 
 uint64_t rss_functions(bool ports) {
-  uint64_t functions = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_FRAG_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER |
-                       RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_FRAG_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_OTHER;
-  if (ports) {
-    functions |= RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |
-                 RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP;
-  }
-  return functions;
+  return rss_address_functions() | (ports ? rss_port_functions() : 0);
 }
 
 constexpr uint64_t kChecksumOffloads =
@@ -101,6 +95,11 @@ void Port::plan_queues(const Config& config) {
                              "): the device cannot spread packets over " + std::to_string(lanes_) +
                              " lanes (RSS over " + std::to_string(info_.max_rx_queues) +
                              " receive queues); set rss = \"software\"");
+  }
+  if (config.rss_ports && (rss_port_functions() & ~info_.flow_type_rss_offloads) != 0) {
+    throw std::runtime_error("port " + config_.name + " (" + config_.device +
+                             "): the device does not hash the ports of TCP and UDP over IPv4 and "
+                             "IPv6; set rss_ports = false");
   }
   rx_queues_ = lanes_;
   spreads_ = true;

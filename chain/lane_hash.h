@@ -18,6 +18,12 @@ inline constexpr unsigned kRssKeyLen = 52;
 extern const uint8_t kRssKey[kRssKeyLen];
 inline constexpr unsigned kRssTableSize = 128;  // entry i is queue i modulo the lanes
 
+// What a device is to hash (RTE_ETH_RSS_*): without ports, addresses only. With
+// ports it must offer all of `rss_port_functions()`, or it would not place a flow
+// where LaneHash says.
+uint64_t rss_address_functions() noexcept;
+uint64_t rss_port_functions() noexcept;
+
 class LaneHash {
  public:
   LaneHash(RssMode mode, bool ports, unsigned lanes) : mode_(mode), ports_(ports), lanes_(lanes) {}

@@ -6,10 +6,13 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <rte_byteorder.h>
+#include <rte_ethdev.h>
 #include <rte_thash.h>
 
 #include <array>
 #include <cstring>
+#include <set>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -40,6 +43,25 @@ TEST(LaneHash, PortsCountOnlyWhereTheyAreToldTo) {
       }
       EXPECT_GT(moved, 100u);
     }
+  }
+}
+
+// The lanes must look for a flow where the device was told to put it.
+TEST(LaneHash, CountsThePortsThatTheDeviceIsToldToHash) {
+  const std::pair<uint8_t, uint64_t> protocols[] = {
+      {IPPROTO_TCP, RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP},
+      {IPPROTO_UDP, RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP},
+      {IPPROTO_SCTP, RTE_ETH_RSS_NONFRAG_IPV4_SCTP | RTE_ETH_RSS_NONFRAG_IPV6_SCTP}};
+  const LaneHash hash(RssMode::Device, true, 7);
+  for (const auto& [proto, functions] : protocols) {
+    std::set<unsigned> lanes;
+    for (uint16_t port = 1; port < 200; ++port) {
+      FlowKey key = key_of(0x0a000001, 0x0a000002, port, kFamilyIpv4);
+      key.proto = proto;
+      lanes.insert(hash.lane_of(key));
+    }
+    EXPECT_EQ(lanes.size() > 1, (rss_port_functions() & functions) == functions) << unsigned{proto};
+    EXPECT_EQ(lanes.size() == 1, (rss_port_functions() & functions) == 0) << unsigned{proto};
   }
 }
 
