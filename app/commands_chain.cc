@@ -71,7 +71,10 @@ CommandOutcome show_lane(Runtime& runtime) {
            format_count(sum.passed_over) + "), dropped " + format_count(dropped) + ", held " +
            format_count(sum.held) + '\n';
     out += "  flows: " + format_count(table.size()) + " of " + format_count(table.capacity()) +
-           ", created " + format_count(table.counters().created) + " since start\n";
+           ", created " + format_count(table.counters().created) + " since start; " +
+           std::to_string(table.memory_bytes() / table.capacity()) + " bytes a flow, " +
+           format_bytes(table.memory_bytes()) + " in all, " +
+           (table.uses_huge_pages() ? "huge pages" : "no huge pages") + '\n';
   }
   TextTable table({"lane", "lcore", "stages", ">polls", ">busy", ">policy", "now"});
   for (unsigned i = 0; i < appliance.workers().size(); ++i) {

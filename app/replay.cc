@@ -368,7 +368,7 @@ void add_replay_command(CLI::App& app, int& exit_code) {
       "Examples:\n"
       "  sluice replay --in A.pcap\n"
       "  sluice replay --in A.pcap --rules local.rules --eve eve.json\n"
-      "  sluice replay --in A.pcap -c sluice.toml --set stage.firewall.default=drop --out B.pcap");
+      "  sluice replay --in A.pcap -c sluice.toml --set stage.firewall.default=deny --out B.pcap");
   command->callback([options, &exit_code] { exit_code = replay(*options); });
 }
 

@@ -58,6 +58,8 @@ answers "show port info all" "wire to  *wan"
 answers "show port stats lan" "RX-packets"
 answers "show chain" "identity"
 answers "show lane" "lane 0: received"
+grep -Eq 'of 65,536, .* [0-9]+ bytes a flow, .* no huge pages' "$WORK/answer" ||
+  fail "show lane tells nothing of its table: $(cat "$WORK/answer")"
 answers "show stage firewall" "packets"
 answers "show stage firewall rules" "shop"
 answers "show flows" "flow"
