@@ -72,12 +72,15 @@ HostFacts HostFacts::read() {
   return facts;
 }
 
-unsigned eal_memory_mb(const Config& config) {
+unsigned eal_memory_mb(const Config& config, uint64_t pool_bytes) {
   if (config.memory_mb != 0) return config.memory_mb;
-  const uint64_t mbuf = sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + mbuf_data_room(config) + 128;
-  const uint64_t pools = mbuf * mbufs_needed(config) * 11 / 10;
-  return static_cast<unsigned>((pools >> 20) + 1) + kPolicyRoomMb +
+  return static_cast<unsigned>((pool_bytes >> 20) + 1) + kPolicyRoomMb +
          kLaneRoomMb * static_cast<unsigned>(config.lanes.size());
+}
+
+unsigned eal_memory_mb(const Config& config) {
+  const uint64_t mbuf = sizeof(rte_mbuf) + RTE_PKTMBUF_HEADROOM + mbuf_data_room(config) + 128;
+  return eal_memory_mb(config, mbuf * mbufs_needed(config) * 11 / 10);
 }
 
 LiveEalPlan plan_live_eal(const Config& config, const HostFacts& host,

@@ -39,5 +39,7 @@ LiveEalPlan plan_live_eal(const Config& config, const HostFacts& host,
 // MiB that EAL hands out: mempools, rings, tables of policies (two at once
 // during a reload).
 unsigned eal_memory_mb(const Config& config);
+// The same for mempools of another size than those of ports.
+unsigned eal_memory_mb(const Config& config, uint64_t pool_bytes);
 
 }  // namespace sluice

@@ -27,6 +27,7 @@
 #include "app/eal.h"
 #include "app/eve_log.h"
 #include "app/eve_stats.h"
+#include "app/live_eal.h"
 #include "app/replay_default.h"
 #include "app/replay_report.h"
 #include "app/settings.h"
@@ -38,9 +39,12 @@ namespace sluice {
 
 namespace {
 
-constexpr unsigned kEalMemoryMb = 1024;  // touched only where it is used
-constexpr unsigned kPacketsUnderWay = 16384;
-constexpr unsigned kGeneratedFrames = 4095;
+// Packets enter one at a time; the others lie in the workers' mempool caches.
+constexpr unsigned kPacketsUnderWay = 1024;
+constexpr unsigned kPacketsAWorkerKeeps = 256;
+constexpr unsigned kGeneratedFrames = 1023;
+constexpr uint64_t kFrameBytes = sizeof(rte_mbuf) + 192;  // the frames themselves are elsewhere
+constexpr uint64_t kGeneratedBytes = kFrameBytes + RTE_MBUF_DEFAULT_BUF_SIZE;
 
 struct PoolFree {
   void operator()(rte_mempool* pool) const noexcept { rte_mempool_free(pool); }
@@ -96,6 +100,17 @@ class Progress {
   std::chrono::steady_clock::time_point next_ =
       std::chrono::steady_clock::now() + std::chrono::seconds(1);
 };
+
+// Held fragments keep their frames, and only packets move a capture's clock.
+unsigned frames_needed(const Config& config) {
+  const FlowTableConfig& table = config.flowtable;
+  size_t n = kPacketsUnderWay;
+  for (const LaneConfig& lane : config.lanes) {
+    n += lane.workers.size() * kPacketsAWorkerKeeps;
+    n += size_t{table.fragment_datagrams} * table.fragment_max;
+  }
+  return static_cast<unsigned>(n);
+}
 
 class Replay {
  public:
@@ -173,11 +188,7 @@ void Replay::compile() {
 void Replay::set_up() {
   const Config& config = settings_->config;
   const uint16_t ingress = ingress_port();
-  const FlowTableConfig& table = config.flowtable;
-  // Held fragments keep their frames, and only packets move a capture's clock.
-  const unsigned frames = kPacketsUnderWay + static_cast<unsigned>(config.lanes.size()) *
-                                                 table.fragment_datagrams * table.fragment_max;
-  capture_pool_.reset(create_capture_pool("replay_frames", frames));
+  capture_pool_.reset(create_capture_pool("replay_frames", frames_needed(config)));
   generated_pool_.reset(rte_pktmbuf_pool_create("replay_generated", kGeneratedFrames, 0, 0,
                                                 RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY));
   if (!generated_pool_) {
@@ -288,7 +299,9 @@ bool Replay::pools_are_full() const {
 ExitCode Replay::run() {
   reader_ = std::make_unique<CaptureReader>(options_.in_file);
   load();
-  start_private_eal(kEalMemoryMb);
+  const Config& config = settings_->config;
+  start_private_eal(eal_memory_mb(
+      config, frames_needed(config) * kFrameBytes + kGeneratedFrames * kGeneratedBytes));
   register_packet_meta();
   compile();
   set_up();

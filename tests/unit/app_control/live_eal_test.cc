@@ -56,6 +56,15 @@ TEST(LiveEal, NamesAnLcoreWithoutACpu) {
   }
 }
 
+TEST(LiveEal, AsksForMemoryAsMempoolsAndLanesNeedIt) {
+  const unsigned one = eal_memory_mb(config_with({1}), 100 << 20);
+  EXPECT_EQ(eal_memory_mb(config_with({1}), 300 << 20), one + 200);
+  EXPECT_GT(eal_memory_mb(config_with({1, 2}), 100 << 20), one);
+  Config told = config_with({1});
+  told.memory_mb = 77;
+  EXPECT_EQ(eal_memory_mb(told, 100 << 20), 77u);
+}
+
 TEST(LiveEal, TakesAMapOfLcoresMadeByHand) {
   LiveEalOptions options;
   options.lcores = "5@0,6@1";
