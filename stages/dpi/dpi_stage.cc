@@ -35,7 +35,7 @@ uint16_t ip_length(rte_mbuf* m) {
   return static_cast<uint16_t>(std::min({said, there, uint32_t{UINT16_MAX}}));
 }
 
-// 64 bytes hold a name of 47 characters, as nearly all are.
+// 64 bytes hold a name of 39 characters, as nearly all are.
 size_t host_bytes(uint32_t flow_capacity) {
   return std::clamp<size_t>(size_t{64} * flow_capacity, size_t{1} << 20, size_t{1} << 30);
 }

@@ -7,8 +7,11 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "chain/packet_meta.h"
 #include "stages/dpi/dns_message.h"
@@ -55,6 +58,22 @@ class Host {
   size_t length_;
   char text_[sizeof(HostName::text)];
 };
+
+// A flow's name in the arena, one of the ring of those that it has had. What a
+// later worker may read of it, it never changes.
+struct NamedHost {
+  NamedHost* next;
+  HostName host;
+
+  static constexpr size_t kHeader = offsetof(HostName, text) + sizeof(NamedHost*);
+  std::string_view view() const noexcept { return {host.text, host.length}; }
+  static NamedHost* of(const HostName* host) noexcept {
+    if (host == nullptr) return nullptr;
+    auto* bytes = reinterpret_cast<std::byte*>(const_cast<HostName*>(host));
+    return reinterpret_cast<NamedHost*>(bytes - sizeof(NamedHost*));
+  }
+};
+static_assert(offsetof(NamedHost, host) == sizeof(NamedHost*));
 
 std::string_view as_text(std::span<const uint8_t> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -197,10 +216,10 @@ bool FlowReporter::conclude(Flow& flow, Inspection& inspection,
   const bool quic = found.is_seen() && is_quic(found);
   const bool ndpi_tls = found.is_seen() && is_tls(found);
   const bool tls = !quic && (ndpi_tls || inspection.hello_seen);
-  if (!quic && !tls) return name_host(flow, NdpiEngine::host_name(*inspection.ndpi));
+  if (!quic && !tls) return name_unnamed(flow, NdpiEngine::host_name(*inspection.ndpi));
 
   const NdpiHello hello = quic || ndpi_tls ? NdpiEngine::hello(*inspection.ndpi) : NdpiHello{};
-  const bool named = name_host(flow, hello.server_name);
+  const bool named = name_unnamed(flow, hello.server_name);
   ++(quic ? counters_.quic_flows : counters_.tls_flows);
   Event* e = event(quic ? EventType::Quic : EventType::Tls, flow,
                    {inspection.time_ns, inspection.ingress, inspection.direction});
@@ -225,27 +244,50 @@ bool FlowReporter::conclude(Flow& flow, Inspection& inspection,
 }
 
 bool FlowReporter::name_host(Flow& flow, std::string_view name) noexcept {
-  FlowContext& c = context(flow);
-  if (c.host != nullptr || name.empty()) return false;
-  const Host host(name);
-  if (host.view().empty()) return false;
-  // No longer than the name needs: HostName's text is read up to its length.
-  void* memory = hosts_.allocate(offsetof(HostName, text) + host.view().size());
-  if (memory == nullptr) {
-    ++counters_.hosts_lost;
-    return false;
+  const Host told(name);
+  if (told.view().empty()) return false;
+  std::atomic_ref<const HostName*> host(context(flow).host);
+  NamedHost* const present = NamedHost::of(host.load(std::memory_order_relaxed));
+  if (present != nullptr && present->view() == told.view()) return false;
+  NamedHost* named = nullptr;
+  if (present != nullptr) {
+    unsigned names = 1;
+    for (named = present->next; named != present && named->view() != told.view();
+         named = named->next) {
+      ++names;
+    }
+    if (named == present) named = nullptr;
+    if (named == nullptr && names == kMaxNames) return false;
   }
-  auto* bytes = static_cast<uint8_t*>(memory);
-  bytes[0] = static_cast<uint8_t>(host.view().size());
-  std::memcpy(bytes + offsetof(HostName, text), host.view().data(), host.view().size());
-  c.host = static_cast<const HostName*>(memory);
+  if (named == nullptr) {
+    // No longer than the name needs: HostName's text is read up to its length.
+    void* memory = hosts_.allocate(NamedHost::kHeader + told.view().size());
+    if (memory == nullptr) {
+      ++counters_.hosts_lost;
+      return false;
+    }
+    named = static_cast<NamedHost*>(memory);
+    named->next = present != nullptr ? std::exchange(present->next, named) : named;
+    named->host.length = static_cast<uint8_t>(told.view().size());
+    std::memcpy(named->host.text, told.view().data(), told.view().size());
+  }
+  host.store(&named->host, std::memory_order_release);
   return true;
+}
+
+bool FlowReporter::name_unnamed(Flow& flow, std::string_view name) noexcept {
+  return context(flow).host == nullptr && name_host(flow, name);
 }
 
 void FlowReporter::forget_host(Flow& flow) noexcept {
   FlowContext& c = context(flow);
-  arena_free(const_cast<HostName*>(c.host));
+  NamedHost* const present = NamedHost::of(c.host);
   c.host = nullptr;
+  if (present == nullptr) return;
+  for (NamedHost* other = present->next; other != present;) {
+    arena_free(std::exchange(other, other->next));
+  }
+  arena_free(present);
 }
 
 Event* FlowReporter::event(EventType type, const Flow& flow, const Where& where) noexcept {

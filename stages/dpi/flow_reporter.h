@@ -26,12 +26,14 @@ class FlowReporter {
  public:
   // Requests and queries read of one flow while it is inspected.
   static constexpr uint8_t kMaxRequests = 32;
+  // Different host names of one flow; later ones don't count.
+  static constexpr unsigned kMaxNames = 4;
 
   // `host_bytes`: for the host names of all flows. `events` may be null.
   FlowReporter(EventQueue* events, uint16_t lane, size_t host_bytes, bool prefault,
                DpiCounters& counters);
 
-  // Reads what the packet says. True if the flow's host name has become known.
+  // Reads what the packet says. True if the flow's host name is another one now.
   bool observe(rte_mbuf* m, Flow& flow, Inspection& inspection,
                const Classification& found) noexcept;
   // The same for a flow of DNS that needs no inspection any more.
@@ -39,6 +41,7 @@ class FlowReporter {
   // The flow is decided: tells of its handshake, if it had one. True as above.
   bool conclude(Flow& flow, Inspection& inspection, const Classification& found) noexcept;
 
+  // The flow is over: gives back all of its names.
   void forget_host(Flow& flow) noexcept;
 
   const Arena& host_memory() const noexcept { return hosts_; }
@@ -50,7 +53,11 @@ class FlowReporter {
     Direction direction;
   };
 
+  // The flow speaks to that host now. A later worker may be reading the name
+  // before, so that one stays until the flow ends.
   bool name_host(Flow& flow, std::string_view name) noexcept;
+  // The same where no name is known yet.
+  bool name_unnamed(Flow& flow, std::string_view name) noexcept;
   bool observe_http(std::string_view payload, Flow& flow, Inspection& inspection) noexcept;
   void observe_hello(std::span<const uint8_t> payload, Flow& flow, Inspection& inspection,
                      bool& named) noexcept;

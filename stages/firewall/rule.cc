@@ -6,6 +6,7 @@
 #include <ndpi/ndpi_api.h>
 
 #include <algorithm>
+#include <atomic>
 
 namespace sluice::firewall {
 
@@ -123,13 +124,16 @@ Truth Conditions::judge_category(const FlowContext& c) const noexcept {
 }
 
 Truth Conditions::judge_host(const FlowContext& c) const noexcept {
-  if (c.host == nullptr) return unless_final(c);
-  const std::string_view name = host_part(*c.host);
+  // dpi may name another host meanwhile; the name before stays readable.
+  const HostName* host =
+      std::atomic_ref(const_cast<const HostName*&>(c.host)).load(std::memory_order_acquire);
+  if (host == nullptr) return unless_final(c);
+  const std::string_view name = host_part(*host);
   if (contains(hosts_, name)) return Truth::True;
   for (size_t dot = name.find('.'); dot != std::string_view::npos; dot = name.find('.', dot + 1)) {
     if (contains(domains_, name.substr(dot + 1))) return Truth::True;
   }
-  // A flow that names one host says no other without dpi raising its revision.
+  // When the flow names another host, dpi raises its revision.
   return Truth::False;
 }
 

@@ -111,9 +111,45 @@ TEST_P(DpiEventsTest, TellsOfEveryDnsQueryOfAFlow) {
   EXPECT_EQ(told[1].get_text(kTextAgent), "AAAA");
   EXPECT_EQ(told[2].number, 999);
   EXPECT_EQ(told[2].get_text(kTextAgent), "");
-  EXPECT_EQ(host(*flow), "www.example.org") << "the first name";
+  EXPECT_EQ(host(*flow), "other") << "the latest name";
   EXPECT_EQ(app(*flow), "DNS");
   end(*flow);
+}
+
+TEST_P(DpiEventsTest, NamesTheHostOfTheLatestRequest) {
+  install();
+  auto flow = open(from_client());
+  handshake(*flow);
+  const auto request = [](std::string host) {
+    return "GET / HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
+  };
+  send(*flow, from_client().payload(request("one.example")));
+  const HostName* first = flow->context().host;
+  const uint8_t before = flow->stage(0).revision;
+  send(*flow, from_client().payload(request("one.example")));
+  EXPECT_EQ(flow->stage(0).revision, before) << "no news";
+  send(*flow, from_client().payload(request("two.example")));
+  EXPECT_EQ(host(*flow), "two.example");
+  EXPECT_NE(flow->stage(0).revision, before) << "firewall has to judge again";
+  EXPECT_EQ(std::string_view(first->text, first->length), "one.example")
+      << "a later worker may still be reading it";
+  end(*flow);
+  EXPECT_EQ(stage->host_memory().in_use(), 0u);
+}
+
+TEST_P(DpiEventsTest, KeepsABoundedNumberOfNamesAFlow) {
+  install();
+  server_port = 53;
+  auto flow = open(datagram());
+  for (const char* name : {"a", "b", "a", "b", "c", "d", "a", "e", "f"}) {
+    send(*flow, datagram().payload(dns_query({name, "example"})));
+    const bool kept = name[0] < 'e';
+    EXPECT_EQ(host(*flow), kept ? std::string(name) + ".example" : "a.example");
+  }
+  EXPECT_EQ(take_events().size(), 9u) << "told of all the same";
+  EXPECT_LE(stage->host_memory().in_use(), FlowReporter::kMaxNames * Arena::kMinBlock);
+  end(*flow);
+  EXPECT_EQ(stage->host_memory().in_use(), 0u);
 }
 
 TEST_P(DpiEventsTest, StopsReadingDnsAfterABoundedNumberOfPackets) {
