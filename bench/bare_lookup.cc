@@ -86,7 +86,8 @@ uint32_t ip_len(const rte_mbuf* m) {
 
 BareLookup::BareLookup(const std::vector<Tuple>& tuples, Family family) {
   FlowTableOptions options;
-  options.capacity = static_cast<uint32_t>(std::max<size_t>(1024, tuples.size() + tuples.size() / 20));
+  options.capacity =
+      static_cast<uint32_t>(std::max<size_t>(1024, tuples.size() + tuples.size() / 20));
   options.seed = 1;
   options.tail_size = 96;  // as the four stages need
   table_ = std::make_unique<FlowTable>(options);

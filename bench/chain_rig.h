@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Sluice authors
 
-// A whole appliance in this process, its workers on threads of their own,
-// between two ports of bench/traffic.h.
+// Established, decided flows through an appliance: every lane between two ports
+// of bench/traffic.h.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <memory>
-#include <string>
-#include <thread>
 #include <vector>
 
+#include "bench/appliance_runner.h"
 #include "bench/traffic.h"
-#include "chain/appliance.h"
-#include "config/config.h"
 
 namespace sluice::bench {
 
@@ -23,11 +19,12 @@ enum class Placement : uint8_t { RunToCompletion, PinnedPipeline };
 struct RigOptions {
   Placement placement = Placement::RunToCompletion;
   Family family = Family::Ipv4;
-  unsigned flows = 1000;
-  unsigned rules = 1;       // of the firewall; the last one allows, no other matches
-  unsigned mbufs = 256;     // frames in flight, a direction
-  unsigned first_lcore = 1;
-  bool threads = true;  // false: the workers work when poll() is called
+  unsigned flows = 1000;  // a lane
+  unsigned room = 0;      // for more flows than those
+  unsigned rules = 1;     // of the firewall; the last one allows, no other matches
+  unsigned mbufs = 256;   // frames in flight, a direction
+  unsigned lanes = 1;     // on lcores 1, 0
+  bool threads = true;    // false: the workers work when poll() is called
 };
 
 // One measurement, over all workers.
@@ -36,37 +33,40 @@ struct Sample {
   double io_cycles;     // the ports' own
   double mpps;          // with them
   uint64_t packets;
+  Histogram latency;  // ns, received to handed to transmit
 };
 
 class ChainRig {
  public:
-  // Opens every flow, lets dpi decide it and answers it once. Throws
+  // Opens every flow, lets dpi decide it and answers it. Throws
   // std::runtime_error.
   ChainRig(const RigOptions& options, rte_mempool* pool);
   ~ChainRig();
-  ChainRig(const ChainRig&) = delete;
-  ChainRig& operator=(const ChainRig&) = delete;
 
-  // Both directions at full load for `time`. Throws if a packet is dropped.
-  Sample measure(uint16_t frame_size, std::chrono::milliseconds time);
+  // Both directions for `time`; `mpps`: offered by all ports together, 0: all
+  // that the workers take. Throws if a packet is dropped.
+  Sample measure(uint16_t frame_size, std::chrono::milliseconds time, double mpps = 0);
 
-  // Runs `work(input, output)` in the calling thread, on the first worker's
-  // core, while the appliance rests; its ports are free to use.
+  // From now on `a_second` packets of all that the rig offers open a new flow,
+  // which nDPI has to look at.
+  void set_new_flows(unsigned a_second);
+
+  // Runs `work(inputs, outputs)` of lane 0's ports in the calling thread, on the
+  // first worker's core, while the appliance rests.
   template <typename Work>
   auto with_ports(uint16_t frame_size, Work work) {
-    rest();
-    pause();
-    start_traffic(frame_size);
-    pin(options_.first_lcore);
-    auto result = work(std::vector<TrafficInput*>{&from_a_, &from_b_},
-                       std::vector<TrafficOutput*>{&to_b_, &to_a_});
     stop_traffic();
-    appliance_->resume();
+    runner_->rest();
+    runner_->pause();
+    start_traffic(frame_size, 0);
+    pin(1);
+    Lane& lane = *lanes_[0];
+    auto result = work(std::vector<TrafficInput*>{&lane.from_a, &lane.from_b},
+                       std::vector<TrafficOutput*>{&lane.to_b, &lane.to_a});
+    stop_traffic();
+    runner_->resume();
     return result;
   }
-
-  const Appliance& appliance() const noexcept { return *appliance_; }
-  Appliance& appliance() noexcept { return *appliance_; }
 
   // Without threads: `polls` turns of every worker under full load.
   void poll(unsigned polls);
@@ -74,28 +74,25 @@ class ChainRig {
   // Throws if a stage that decides had to look at packets of decided flows.
   void check_settled() const;
 
-  static void pin(unsigned cpu);
+  const Appliance& appliance() const noexcept { return runner_->appliance(); }
+  const std::vector<Tuple>& tuples(unsigned lane) const noexcept { return lanes_[lane]->tuples; }
 
  private:
-  void advance();
-  void pause();
-  void rest();
-  void start_traffic(uint16_t frame_size);
+  struct Lane {
+    Lane(const RigOptions& options, unsigned number, rte_mempool* pool);
+    std::vector<Tuple> tuples;
+    TrafficInput from_a, from_b;
+    TrafficOutput to_b, to_a;
+  };
+
+  void start_traffic(uint16_t frame_size, double mpps);
   void stop_traffic();
   void warm_up();
-  unsigned drain_events();
+  uint64_t io_cycles() const;
 
   const RigOptions options_;
-  std::vector<Tuple> tuples_;
-  TrafficInput from_a_, from_b_;
-  TrafficOutput to_b_, to_a_;
-  std::unique_ptr<ConfigDocument> document_;
-  Config config_;
-  Directory directory_;
-  std::unique_ptr<Appliance> appliance_;
-  std::vector<std::thread> threads_;
-  std::thread drain_;
-  std::atomic<bool> done_{false};
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<ApplianceRunner> runner_;
 };
 
 }  // namespace sluice::bench

@@ -37,13 +37,14 @@ void add(std::atomic<uint64_t>& sum, uint64_t cycles) noexcept {
 
 }  // namespace
 
-std::vector<Tuple> make_tuples(unsigned count) {
+std::vector<Tuple> make_tuples(unsigned count, unsigned set) {
   std::vector<Tuple> tuples;
   tuples.reserve(count);
   for (unsigned i = 0; i < count; ++i) {
-    tuples.push_back(
-        {rte_cpu_to_be_32(0x0a000000u + i % 0x00fffff0u), rte_cpu_to_be_32(0xc0000200u + i % 251),
-         rte_cpu_to_be_16(static_cast<uint16_t>(1024 + i % 60000)), rte_cpu_to_be_16(123)});
+    tuples.push_back({rte_cpu_to_be_32(0x0a000000u + i % 0x00fffff0u),
+                      rte_cpu_to_be_32(0xc0000200u + (set << 8) + i % 251),
+                      rte_cpu_to_be_16(static_cast<uint16_t>(1024 + i % 60000)),
+                      rte_cpu_to_be_16(123)});
   }
   std::mt19937_64 random(42);
   std::shuffle(tuples.begin(), tuples.end(), random);
@@ -131,13 +132,42 @@ uint16_t TrafficInput::next_size() noexcept {
   return std::max(static_cast<uint16_t>(size - kFcs), header_len(family_));
 }
 
+void TrafficInput::set_endless(bool endless) noexcept {
+  if (endless) {
+    begin_tsc_ = rte_rdtsc();
+    sent_ = opened_ = 0;
+  }
+  endless_ = endless;
+}
+
+// How many of `n` packets have come by now.
+uint16_t TrafficInput::due(uint16_t n, uint64_t now_tsc) noexcept {
+  const double seconds =
+      static_cast<double>(now_tsc - begin_tsc_) / static_cast<double>(rte_get_tsc_hz());
+  const auto come = static_cast<uint64_t>(seconds * rate_);
+  return static_cast<uint16_t>(std::min<uint64_t>(n, come - std::min(come, sent_)));
+}
+
+// Makes the frame a flow's first, with the payload that nDPI knows.
+void TrafficInput::open_flow(rte_mbuf* m) noexcept {
+  const uint32_t number = stranger_++;
+  const Tuple tuple = {rte_cpu_to_be_32(0x0aff0000u + (number & 0xffff)),
+                       rte_cpu_to_be_32(0xc6336400u + (number >> 16) % 251),
+                       rte_cpu_to_be_16(static_cast<uint16_t>(1024 + number / 3 % 60000)),
+                       rte_cpu_to_be_16(123)};
+  write_frame(m, tuple, static_cast<uint16_t>(header_len(family_) + kNtpMessage));
+}
+
 uint16_t TrafficInput::receive(rte_mbuf** pkts, uint16_t n) noexcept {
   const uint64_t begin = rte_rdtsc();
-  const bool endless = endless_.load(std::memory_order_relaxed);
+  const bool endless = endless_.load(std::memory_order_acquire);
   if (!endless) {
     const uint64_t left = left_.load(std::memory_order_relaxed);
     if (left == 0) return 0;
     n = static_cast<uint16_t>(std::min<uint64_t>(n, left));
+  } else if (rate_ != 0) {
+    n = due(n, begin);
+    if (n == 0) return 0;
   }
   n = static_cast<uint16_t>(
       rte_ring_sc_dequeue_burst(free_, reinterpret_cast<void**>(pkts), n, nullptr));
@@ -146,7 +176,17 @@ uint16_t TrafficInput::receive(rte_mbuf** pkts, uint16_t n) noexcept {
     write_frame(pkts[i], tuples_[next_], next_size());
     if (++next_ == tuples_.size()) next_ = 0;
   }
-  if (!endless) {
+  if (endless) {
+    sent_ += n;
+    if (n != 0 && new_flows_ != 0) {
+      const double seconds =
+          static_cast<double>(begin - begin_tsc_) / static_cast<double>(rte_get_tsc_hz());
+      if (seconds * new_flows_ > static_cast<double>(opened_)) {
+        open_flow(pkts[0]);
+        ++opened_;
+      }
+    }
+  } else {
     left_.store(left_.load(std::memory_order_relaxed) - n, std::memory_order_release);
     if (left_ == 0) warm_up_ = false;
   }

@@ -27,7 +27,8 @@ struct Tuple {
 };
 
 // `count` different UDP flows to port 123 in random order; the same each time.
-std::vector<Tuple> make_tuples(unsigned count);
+// Sets of different numbers have no flow in common.
+std::vector<Tuple> make_tuples(unsigned count, unsigned set = 0);
 
 enum class Family : uint8_t { Ipv4, Ipv6 };
 
@@ -51,7 +52,11 @@ class TrafficInput : public Input {
   // then silence until set_endless().
   void begin_warm_up() noexcept;
   bool warm() const noexcept { return left_ == 0; }
-  void set_endless(bool endless) noexcept { endless_ = endless; }
+  // With a rate packets come evenly, and those that find nobody wait.
+  void set_endless(bool endless) noexcept;
+  void set_rate(double packets_a_second) noexcept { rate_ = packets_a_second; }
+  // So many packets a second open a flow of their own.
+  void set_new_flows(unsigned a_second) noexcept { new_flows_ = a_second; }
 
   void give_back(rte_mbuf** pkts, unsigned n) noexcept;
 
@@ -64,6 +69,8 @@ class TrafficInput : public Input {
  private:
   void write_frame(rte_mbuf* m, const Tuple& tuple, uint16_t size) const noexcept;
   uint16_t next_size() noexcept;
+  uint16_t due(uint16_t n, uint64_t now_tsc) noexcept;
+  void open_flow(rte_mbuf* m) noexcept;
 
   const std::vector<Tuple>& tuples_;
   const Family family_;
@@ -72,6 +79,11 @@ class TrafficInput : public Input {
   bool warm_up_ = false;
   std::atomic<bool> endless_{false};
   std::atomic<uint64_t> left_{0};
+  double rate_ = 0;                 // packets a second; 0: as many as are taken
+  unsigned new_flows_ = 0;          // a second
+  uint64_t begin_tsc_ = 0;          // of the endless traffic
+  uint64_t sent_ = 0, opened_ = 0;  // since then
+  uint32_t stranger_ = 0;           // number of the next new flow
   size_t next_ = 0;
   unsigned sequence_ = 0;
   rte_ring* free_ = nullptr;

@@ -78,7 +78,7 @@ void LaneHead::drop(rte_mbuf* m, CoreReason why) noexcept {
 // The flow was decided under this policy, the packet came in where its
 // direction has always come in, and no binding has changed since.
 inline bool LaneHead::is_decided(const rte_mbuf* m, const ParsedPacket& parsed,
-                          const Flow* flow) const noexcept {
+                                 const Flow* flow) const noexcept {
   return flow != nullptr && flow->decided == policy_->generation &&
          parsed.kind == PacketKind::Flow &&
          flow->ingress[parsed.sender_end ^ flow->originator_end] == m->port &&
@@ -87,7 +87,7 @@ inline bool LaneHead::is_decided(const rte_mbuf* m, const ParsedPacket& parsed,
 
 // False: the packet is gone.
 inline bool LaneHead::admit_decided(rte_mbuf* m, const ParsedPacket& parsed, uint64_t hash,
-                             Flow* flow) noexcept {
+                                    Flow* flow) noexcept {
   PacketMeta& p = meta(m);
   const auto dir = static_cast<Direction>(parsed.sender_end ^ flow->originator_end);
   flow_clock_ns_ = std::max(flow_clock_ns_, p.time_ns);

@@ -26,7 +26,8 @@ inline LaneTail::Queue* LaneTail::queue_of(rte_mbuf* m) noexcept {
     return nullptr;
   }
   Queue& queue = queues_[egress];
-  if (queue.full()) [[unlikely]] flush(queue);
+  if (queue.full()) [[unlikely]]
+    flush(queue);
   return &queue;
 }
 
@@ -47,7 +48,8 @@ bool LaneTail::transmit_together(Burst& burst) noexcept {
 }
 
 void LaneTail::transmit(Burst& burst) noexcept {
-  if (transmit_together(burst)) [[likely]] return;
+  if (transmit_together(burst)) [[likely]]
+    return;
   Burst answers;
   answers.now_ns = burst.now_ns;
   for (rte_mbuf* m : burst) {

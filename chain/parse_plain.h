@@ -63,9 +63,8 @@ struct PlainOptions {
   explicit PlainOptions(const ParseOptions& options) noexcept
       : least_len(options.verify_ip_checksum ? UINT16_MAX : RTE_ETHER_HDR_LEN + 28),
         zone(options.zone.base),
-        bad_flags(options.verify_by_flags
-                      ? RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD
-                      : 0) {}
+        bad_flags(options.verify_by_flags ? RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD
+                                          : 0) {}
 
   uint16_t least_len;  // no frame is that long where each checksum has to be worked out
   uint16_t zone;

@@ -9,6 +9,8 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -55,8 +57,8 @@ class LanePart {
 // What a stage gets to know of the place where it works. Outlives the stage.
 struct StageResources {
   uint16_t lane = 0;
-  unsigned index = 0;                     // position in the line
-  Reason first_reason = 0;                // of its own reasons in the concatenated table
+  unsigned index = 0;       // position in the line
+  Reason first_reason = 0;  // of its own reasons in the concatenated table
   // Of its slot in a flow's tail.
   size_t slot_offset = sizeof(FlowContext) + kMaxStages * sizeof(StageState);
   int socket_id = -1;
@@ -125,9 +127,7 @@ class Stage {
     judged(flow, generation, upstream, Verdict::Pass, kNoReason, true);
   }
   // Takes the flow back: its packets visit this stage as if it had never judged.
-  void unsettle(Flow& flow) const noexcept {
-    judged(flow, 0, 0, Verdict::Pass, kNoReason, false);
-  }
+  void unsettle(Flow& flow) const noexcept { judged(flow, 0, 0, Verdict::Pass, kNoReason, false); }
   // What this stage tells later ones about the flow has changed: they judge
   // again. Call it when the findings are written.
   void raise_revision(Flow& flow) const noexcept {
@@ -166,6 +166,13 @@ struct CounterInfo {
   size_t offset;          // into the stage's plain struct of uint64_t
 };
 
+// Whom the bindings of the policy being compiled name. The directory knows those
+// of the policies before, too.
+struct BoundNames {
+  std::map<std::string, unsigned, std::less<>> groups;
+  std::map<std::string, NameId, std::less<>> identities[3];  // by IdentityKind
+};
+
 // What compile() may see beside its own section.
 struct CompileContext {
   const Config& config;
@@ -175,6 +182,7 @@ struct CompileContext {
   bool replay = false;
   // Files of signatures given on the command line (`--rules`), for dpi.
   std::vector<std::string> extra_rules;
+  BoundNames bound{};  // identity writes; firewall's rules read
 };
 
 // What a stage's console command may look at. Control thread; everything may

@@ -14,8 +14,8 @@
 namespace sluice {
 
 namespace {
-constexpr unsigned kTimedBursts = 16;    // stages are timed on one burst in so many
-constexpr unsigned kEndsPerPoll = 32;    // end-of-flow events sent by one poll
+constexpr unsigned kTimedBursts = 16;                   // stages are timed on one burst in so many
+constexpr unsigned kEndsPerPoll = 32;                   // end-of-flow events sent by one poll
 constexpr uint64_t kWriterPatience_ns = 2'000'000'000;  // then events are lost, counted
 constexpr unsigned kReservedInRing = kEndsPerPoll + 1;
 constexpr unsigned kReleaseBudget = 16;  // flows let go of an old policy by one poll

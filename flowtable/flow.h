@@ -50,8 +50,8 @@ struct TcpSide {
 struct Flow {
   // line 0
   FlowKey key;
-  uint64_t last_seen_ns;  // Unix epoch
-  uint32_t packets[2];    // by Direction, wraps
+  uint64_t last_seen_ns;   // Unix epoch
+  uint32_t packets[2];     // by Direction, wraps
   uint32_t tail_distance;  // from here to the tail, in units of 8 bytes; constant
   FlowState state : 4;
   FlowClass value : 4;     // eviction class
@@ -59,9 +59,9 @@ struct Flow {
   uint8_t flags;           // kFlow*
   uint8_t chain;           // the table's user's; position in the policy's chains
   // line 1
-  TcpSide tcp[2];          // by Direction
-  uint64_t bytes[2];       // IP length, by Direction
-  uint64_t first_seen_ns;  // Unix epoch; read by every stage, constant once set
+  TcpSide tcp[2];                 // by Direction
+  uint64_t bytes[2];              // IP length, by Direction
+  uint64_t first_seen_ns;         // Unix epoch; read by every stage, constant once set
   uint32_t epoch;                 // binding epoch as of the last judgement
   uint32_t bucket_original : 12;  // binding buckets of originator and responder
   uint32_t bucket_reply : 12;

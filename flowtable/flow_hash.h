@@ -34,7 +34,8 @@ class FlowHash {
     const auto* bytes = reinterpret_cast<const char*>(&key);
     __m128i a = _mm_xor_si128(load(bytes), keys_[0]);
     __m128i b = _mm_xor_si128(load(bytes + 16), keys_[1]);
-    __m128i c = _mm_xor_si128(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes + 32)), keys_[2]);
+    __m128i c =
+        _mm_xor_si128(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes + 32)), keys_[2]);
     a = _mm_aesenc_si128(_mm_aesenc_si128(a, keys_[3]), keys_[0]);
     b = _mm_aesenc_si128(_mm_aesenc_si128(b, keys_[3]), keys_[1]);
     c = _mm_aesenc_si128(_mm_aesenc_si128(c, keys_[3]), keys_[2]);

@@ -108,9 +108,8 @@ FlowTable::~FlowTable() {
   ASAN_UNPOISON_MEMORY_REGION(entry_memory_.data(), entry_memory_.size());
 }
 
-
-void FlowTable::lookup_bulk(const FlowKey* const* keys, unsigned n, uint64_t now_ns, uint64_t* hashes,
-                            Flow** out) noexcept {
+void FlowTable::lookup_bulk(const FlowKey* const* keys, unsigned n, uint64_t now_ns,
+                            uint64_t* hashes, Flow** out) noexcept {
   assert(n <= kMaxBurst);
   now_ns_ = now_ns;
   uint32_t candidate[kMaxBurst];
@@ -280,9 +279,8 @@ void FlowTable::evict_established() noexcept {
   const auto silence = [this](const Flow* flow) {
     return std::max<int64_t>(static_cast<int64_t>(now_ns_ - flow->last_seen_ns), 0);
   };
-  Flow* victim = *std::max_element(rivals.data(), rivals.data() + n, [&](Flow* a, Flow* b) {
-    return silence(a) < silence(b);
-  });
+  Flow* victim = *std::max_element(rivals.data(), rivals.data() + n,
+                                   [&](Flow* a, Flow* b) { return silence(a) < silence(b); });
   const int64_t longest = silence(victim);
   for (unsigned i = 0; i < n; ++i) {
     if (2 * silence(rivals[i]) >= longest) continue;
@@ -388,8 +386,7 @@ void FlowTable::age(uint64_t now_ns, unsigned budget) noexcept {
         continue;
       }
       const int64_t silent = std::max<int64_t>(static_cast<int64_t>(now_ns - flow.last_seen_ns), 0);
-      ageing_.set(link(flow).seat, now_ns,
-                  timeout_ns(flow) - static_cast<uint64_t>(silent));
+      ageing_.set(link(flow).seat, now_ns, timeout_ns(flow) - static_cast<uint64_t>(silent));
     }
   }
 }

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// An appliance in this process between ports that a benchmark brings: its
+// workers on threads of their own, or turned by hand.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "chain/appliance.h"
+#include "config/config.h"
+
+struct rte_mempool;
+
+namespace sluice::bench {
+
+struct RunnerOptions {
+  std::string toml;
+  std::vector<std::vector<Input*>> inputs;    // [lane]
+  std::vector<std::vector<Output*>> outputs;  // [lane][port]
+  std::vector<std::string> rule_files;        // for dpi
+  rte_mempool* pool = nullptr;
+  bool threads = true;  // false: the workers work when advance() is called
+};
+
+class ApplianceRunner {
+ public:
+  // Throws std::runtime_error.
+  explicit ApplianceRunner(const RunnerOptions& options);
+  // Ends all flows and joins the threads.
+  ~ApplianceRunner();
+  ApplianceRunner(const ApplianceRunner&) = delete;
+  ApplianceRunner& operator=(const ApplianceRunner&) = delete;
+
+  Appliance& appliance() noexcept { return *appliance_; }
+  const Appliance& appliance() const noexcept { return *appliance_; }
+
+  // Lets the workers get on for a moment: theirs is the time, or this thread.
+  void advance();
+  void pause();
+  void resume() { appliance_->resume(); }
+  // Until nothing is transmitted any more.
+  void rest();
+
+ private:
+  unsigned drain_events();
+
+  const bool threaded_;
+  std::unique_ptr<ConfigDocument> document_;
+  Config config_;
+  Directory directory_;
+  std::unique_ptr<Appliance> appliance_;
+  std::vector<std::thread> threads_;
+  std::thread drain_;
+  std::atomic<bool> done_{false};
+};
+
+void pin(unsigned cpu);
+
+}  // namespace sluice::bench
