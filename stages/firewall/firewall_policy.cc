@@ -35,7 +35,7 @@ void check_name(ConfigSection& section, const std::string& name,
   }
 }
 
-std::vector<Rule> read_rules(ConfigSection section, Directory& directory) {
+std::vector<Rule> read_rules(ConfigSection section, CompileContext& context) {
   std::vector<ConfigSection> tables = section.tables("rule");
   if (tables.size() > firewall::RuleTable::kMaxRules) {
     section.error("rule", std::to_string(tables.size()) + " rules",
@@ -46,9 +46,9 @@ std::vector<Rule> read_rules(ConfigSection section, Directory& directory) {
   std::unordered_set<std::string> names;
   rules.reserve(tables.size());
   for (ConfigSection& table : tables) {
-    rules.push_back(firewall::read_rule(table, directory));
+    rules.push_back(firewall::read_rule(table, context));
     check_name(table, rules.back().name, names);
-    rules.back().name_id = directory.intern(rules.back().name);
+    rules.back().name_id = context.directory.intern(rules.back().name);
   }
   return rules;
 }
@@ -69,7 +69,7 @@ std::unique_ptr<const StagePolicy> compile_firewall(ConfigSection section,
       {{"deny", Action::Drop}, {"reject", Action::Reject}, {"allow", Action::Allow}});
   const auto packets = static_cast<uint8_t>(section.integer("undecided_packets", 16, 1, 255));
   const auto bytes = static_cast<uint16_t>(section.integer("undecided_bytes", 32768, 1, 65535));
-  std::vector<Rule> rules = read_rules(section, context.directory);
+  std::vector<Rule> rules = read_rules(section, context);
   section.finish();
   if (section.errors().all().size() != errors) return nullptr;
 

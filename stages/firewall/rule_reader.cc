@@ -37,6 +37,13 @@ std::string known(std::string what, std::string_view word, const std::vector<std
   return near.empty() ? what : what + "?";
 }
 
+template <typename T>
+std::vector<std::string> keys(const std::map<std::string, T, std::less<>>& names) {
+  std::vector<std::string> out;
+  for (const auto& [name, number] : names) out.push_back(name);
+  return out;
+}
+
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
@@ -83,8 +90,10 @@ bool is_host_pattern(std::string_view text) {
 
 class RuleReader {
  public:
-  RuleReader(ConfigSection section, Directory& directory)
-      : section_(std::move(section)), directory_(directory) {}
+  RuleReader(ConfigSection section, const CompileContext& context)
+      : section_(std::move(section)),
+        bound_(context.bound),
+        known_to_dpi_(context.directory.applications) {}
 
   Rule read();
 
@@ -101,7 +110,8 @@ class RuleReader {
   bool has_dpi(std::string_view key);
 
   ConfigSection section_;
-  Directory& directory_;
+  const BoundNames& bound_;
+  const ApplicationNames& known_to_dpi_;
 };
 
 // An empty list could be read as "none" or as "any": it is refused.
@@ -130,24 +140,24 @@ Party RuleReader::read_party(std::string_view key) {
 void RuleReader::read_member(std::string_view key, size_t i, std::string_view word, Party& party) {
   if (word.starts_with("group:")) {
     const std::string_view name = word.substr(6);
-    unsigned group;
-    if (directory_.find_group(name, group)) {
-      party.groups.push_back(group);
+    if (const auto group = bound_.groups.find(name); group != bound_.groups.end()) {
+      party.groups.push_back(group->second);
     } else {
       section_.error_at(key, i, "group " + quoted(name),
-                        known("a group that an identity has", name, directory_.all_groups()));
+                        known("a group that an identity has", name, keys(bound_.groups)));
     }
     return;
   }
   for (const auto& [kind_name, kind] : kIdentityKinds) {
     if (!word.starts_with(kind_name) || word.substr(kind_name.size(), 1) != ":") continue;
     const std::string_view name = word.substr(kind_name.size() + 1);
-    if (const NameId identity = directory_.find_identity(kind, name)) {
-      party.identities.push_back(identity);
+    const auto& bound = bound_.identities[static_cast<size_t>(kind)];
+    if (const auto identity = bound.find(name); identity != bound.end()) {
+      party.identities.push_back(identity->second);
     } else {
-      section_.error_at(key, i, std::string(kind_name) + " " + quoted(name),
-                        known("a " + std::string(kind_name) + " that a binding names", name,
-                              directory_.all_identities(kind)));
+      section_.error_at(
+          key, i, std::string(kind_name) + " " + quoted(name),
+          known("a " + std::string(kind_name) + " that a binding names", name, keys(bound)));
     }
     return;
   }
@@ -194,13 +204,13 @@ std::vector<PortRange> RuleReader::read_ports(std::string_view key) {
 
 bool RuleReader::has_dpi(std::string_view key) {
   if (!section_.has(key)) return false;
-  if (!directory_.applications.applications.empty()) return true;
+  if (!known_to_dpi_.applications.empty()) return true;
   section_.error(key, "a condition that only dpi can answer", "a line with dpi before firewall");
   return false;
 }
 
 void RuleReader::read_application(size_t i, std::string_view word, Conditions& conditions) {
-  const std::vector<std::string>& names = directory_.applications.applications;
+  const std::vector<std::string>& names = known_to_dpi_.applications;
   // A name may hold a dot itself.
   if (const auto name = find(names, word)) {
     conditions.applications.push_back({*name, 0, false});
@@ -234,7 +244,7 @@ void RuleReader::read_applications(Conditions& conditions) {
 void RuleReader::read_categories(Conditions& conditions) {
   const std::vector<std::string> words = this->words("category");
   if (!has_dpi("category")) return;
-  const std::vector<std::string>& names = directory_.applications.categories;
+  const std::vector<std::string>& names = known_to_dpi_.categories;
   for (size_t i = 0; i < words.size(); ++i) {
     if (const auto category = find(names, words[i])) {
       conditions.categories.push_back(*category);
@@ -293,8 +303,8 @@ Rule RuleReader::read() {
 
 }  // namespace
 
-Rule read_rule(ConfigSection section, Directory& directory) {
-  return RuleReader(std::move(section), directory).read();
+Rule read_rule(ConfigSection section, const CompileContext& context) {
+  return RuleReader(std::move(section), context).read();
 }
 
 }  // namespace sluice::firewall

@@ -87,6 +87,7 @@ class BindingReader {
         continue;
       }
       identity = context_.directory.intern_identity(kind, *name);
+      context_.bound.identities[static_cast<size_t>(kind)][*name] = identity;
     }
     if (given != 1) {
       section.error("", given == 0 ? "none of user, device, service" : "more than one identity",
@@ -104,6 +105,7 @@ class BindingReader {
         section.error_at("groups", i, {}, "the name of a group");
       } else if (context_.directory.intern_group(names[i], group)) {
         bits.set(group);
+        context_.bound.groups[names[i]] = group;
       } else {
         section.error_at(
             "groups", i, "one group too many",

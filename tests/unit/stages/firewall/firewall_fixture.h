@@ -40,6 +40,11 @@ struct FirewallWorld {
     only_staff = set_of({staff});
     only_guests = set_of({guests});
     only_servers = set_of({servers});
+    bound.groups = {{"staff", staff}, {"guests", guests}, {"servers", servers}};
+    bound.identities[static_cast<size_t>(IdentityKind::User)] = {{"alice", alice},
+                                                                 {"mallory", mallory}};
+    bound.identities[static_cast<size_t>(IdentityKind::Service)] = {{"wiki", wiki}};
+    bound.identities[static_cast<size_t>(IdentityKind::Device)] = {{"printer", printer}};
     config.line = {"identity", "dpi", "firewall", "forwarding"};
     config.chains = {{"full", config.line}, {"no-dpi", {"identity", "firewall", "forwarding"}}};
   }
@@ -63,7 +68,8 @@ struct FirewallWorld {
                            .port_macs = {},
                            .base_dir = "",
                            .replay = false,
-                           .extra_rules = {}};
+                           .extra_rules = {},
+                           .bound = bound};
     auto policy = compile_firewall(stage_section(document->root(errors), "firewall"), context);
     return std::unique_ptr<const FirewallPolicy>(
         static_cast<const FirewallPolicy*>(policy.release()));
@@ -72,6 +78,7 @@ struct FirewallWorld {
   Config config;
   Directory directory;
   ConfigErrors errors;
+  BoundNames bound;
   unsigned staff, guests, servers;
   NameId alice, mallory, wiki, printer;
   GroupSetId only_staff, only_guests, only_servers;

@@ -115,6 +115,18 @@ TEST_F(FirewallPolicyTest, SaysWhereAndWhatIsWrong) {
   }
 }
 
+TEST_F(FirewallPolicyTest, KnowsOnlyWhomThePresentBindingsName) {
+  // As behind a reload without mallory: the directory still has her.
+  world.bound.groups.erase("guests");
+  world.bound.identities[static_cast<size_t>(IdentityKind::User)].erase("mallory");
+  EXPECT_EQ(world.compile(R"(rule = [
+    {name = "a", from = "group:guests", action = "allow"},
+    {name = "b", from = "user:mallory", action = "allow"}])"),
+            nullptr);
+  ASSERT_EQ(world.errors.all().size(), 2u) << world.errors.to_string();
+  EXPECT_EQ(world.errors.all()[0].key, "stage.firewall.rule[0].from");
+}
+
 TEST_F(FirewallPolicyTest, ReportsTheErrorsOfAllRulesAtOnce) {
   EXPECT_EQ(world.compile(R"(rule = [
     {name = "a", from = "group:nobody", port = "x", action = "drop"},

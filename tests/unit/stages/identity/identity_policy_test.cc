@@ -88,6 +88,34 @@ user = "b"
   EXPECT_NE(text.find("test.toml line 2"), std::string::npos) << text;
 }
 
+TEST(IdentityPolicy, TellsWhomTheseBindingsNameAndNobodyElse) {
+  Directory directory;
+  const Config config = options().config;
+  ConfigErrors errors;
+  const auto bound_by = [&](const char* toml) {
+    const auto document = ConfigDocument::parse(toml, "test.toml", errors);
+    CompileContext context{.config = config,
+                           .directory = directory,
+                           .port_macs = {},
+                           .base_dir = "",
+                           .replay = false,
+                           .extra_rules = {}};
+    EXPECT_TRUE(compile_identity(stage_section(document->root(errors), "identity"), context));
+    return context.bound;
+  };
+  const auto users = static_cast<size_t>(IdentityKind::User);
+  const BoundNames first =
+      bound_by("[[stage.identity.binding]]\nvlan = 1\nuser = 'alice'\ngroups = ['staff', 'vpn']\n");
+  EXPECT_TRUE(first.identities[users].contains("alice"));
+  EXPECT_EQ(first.groups.size(), 2u);
+  const BoundNames second =
+      bound_by("[[stage.identity.binding]]\nvlan = 1\nuser = 'bob'\ngroups = ['vpn']\n");
+  EXPECT_FALSE(second.identities[users].contains("alice")) << "the directory still has her";
+  EXPECT_EQ(second.identities[users].size(), 1u);
+  EXPECT_EQ(second.groups.size(), 1u);
+  EXPECT_EQ(second.groups.at("vpn"), first.groups.at("vpn"));
+}
+
 TEST(IdentityPolicy, CompilesWithoutASection) {
   EXPECT_TRUE(StageHarness(kIdentityStage, "", options()).compiled());
 }
