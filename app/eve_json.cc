@@ -286,6 +286,7 @@ void EveFormatter::write_flow(JsonWriter& json, const Event& event) {
                         : uint64_t{0})
       .field("state", flow_state(event.state))
       .field("reason", end_reason(event.end_reason))
+      .field("alerted", event.alerted)
       .end_object();
   if (event.key.proto != IPPROTO_TCP) return;
   const uint8_t flags = event.tcp_flags[0] | event.tcp_flags[1];
@@ -326,7 +327,6 @@ void EveFormatter::write_application(JsonWriter& json, const Event& event) {
       text_field(json, "url", url);
       text_field(json, "http_user_agent", agent);
       text_field(json, "http_method", more);
-      if (event.number != 0) json.field("status", uint64_t{event.number});
       json.end_object();
       break;
     case EventType::Tls:
@@ -347,6 +347,7 @@ void EveFormatter::write_application(JsonWriter& json, const Event& event) {
     case EventType::Dns:
       json.begin_object("dns")
           .field("type", "query")
+          .field("id", uint64_t{event.dns_id})
           .field("rrname", host)
           .field("rrtype", agent.empty() ? dns_type(event.number) : std::string(agent))
           .end_object();
@@ -407,9 +408,13 @@ void EveFormatter::write_sluice(JsonWriter& json, const Event& event) {
   };
   write_groups("groups", event.source_groups);
   write_groups("dest_groups", event.destination_groups);
-  json.field("action", eve_action(event.action));
-  text_field(json, "rule", name(event.rule));
-  text_field(json, "reason", names_->reason(event.reason));
+  // Of what has only been seen so far, nobody has said yet what becomes of it.
+  const bool stopped = event.action != Verdict::Pass;
+  if (event.type == EventType::Flow || stopped) {
+    json.field("action", eve_action(event.action));
+    if (event.type != EventType::Alert) text_field(json, "rule", name(event.rule));
+    text_field(json, "reason", names_->reason(event.reason));
+  }
   json.end_object();
 }
 

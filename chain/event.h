@@ -64,7 +64,9 @@ struct Event {
   uint32_t signature_id, signature_gid, signature_rev;
   NameId signature_msg;
 
-  uint16_t number;  // HTTP: status, Dns: query type number; else 0
+  bool alerted;     // Flow: a signature has matched one of its packets
+  uint16_t number;  // Dns: query type number
+  uint16_t dns_id;  // Dns: the message's
   uint16_t text_len[kTextFields];
   uint16_t text_used;
   char text[kTextCapacity];

@@ -188,10 +188,11 @@ void DpiStage::watch_dns(rte_mbuf* m, Flow& flow) noexcept {
   state.watch_dns(static_cast<unsigned>(state.place) - 1);
 }
 
-bool DpiStage::scan(rte_mbuf* m, const Flow& flow, SignatureScanner& scanner) noexcept {
+bool DpiStage::scan(rte_mbuf* m, Flow& flow, SignatureScanner& scanner) noexcept {
   ++counters_.scanned_packets;
   SignatureMatch matches[kMaxMatches];
   const unsigned n = scanner.scan(m, matches, kMaxMatches);
+  if (n != 0) slot<Slot>(flow).alerted = 1;
   bool dropped = false;
   for (unsigned i = 0; i < n; ++i) {
     const SignatureMatch& match = matches[i];
@@ -275,6 +276,7 @@ void DpiStage::flow_ended(Flow& flow, Event* record) noexcept {
     ArenaScope scope(&inspection->part->arena);
     give_up(flow, *inspection);
   }
+  if (record != nullptr) record->alerted = state.alerted;
   state = {};
   const HostName* host = context(flow).host;
   if (host == nullptr) return;

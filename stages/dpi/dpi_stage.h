@@ -46,6 +46,7 @@ class DpiStage : public Stage {
     uint64_t wanted : 1;   // a rule may fit its packets
     uint64_t blocked : 1;  // a rule has dropped it
     uint64_t generation : 16;
+    uint64_t alerted : 1;  // a signature has matched, under any policy
 
     Inspection* inspection() const noexcept {
       return watches_dns ? nullptr : reinterpret_cast<Inspection*>(uintptr_t{place} << 6);
@@ -71,7 +72,7 @@ class DpiStage : public Stage {
   bool overloaded(rte_mbuf* m, Flow& flow, OnOverload action) noexcept;
   void watch_dns(rte_mbuf* m, Flow& flow) noexcept;
   // True if a signature has dropped the packet.
-  bool scan(rte_mbuf* m, const Flow& flow, SignatureScanner& scanner) noexcept;
+  bool scan(rte_mbuf* m, Flow& flow, SignatureScanner& scanner) noexcept;
   void block(Flow& flow, uint16_t generation) noexcept;
 
   // Within the arena scope of the inspection's part.

@@ -202,6 +202,7 @@ bool FlowReporter::read_dns(std::span<const uint8_t> bytes, Flow& flow,
   const bool named = name_host(flow, message.query_name());
   if (Event* e = event(EventType::Dns, flow, where)) {
     e->number = message.type;
+    e->dns_id = message.id;
     e->set_text(kTextHost, Host(message.query_name()).view());
     e->set_text(kTextAgent, dns_type_name(message.type));
     events_->publish(e);

@@ -122,7 +122,7 @@ std::string_view tls_version_name(uint16_t version) noexcept {
     case 0x0300:
       return "SSLv3";
     case 0x0301:
-      return "TLS 1.0";
+      return "TLSv1";  // Suricata's word
     case 0x0302:
       return "TLS 1.1";
     case 0x0303:

@@ -24,7 +24,7 @@ struct TlsHello {
 // Of a hello that is cut off, what stands before the cut is given.
 bool parse_tls_hello(std::span<const uint8_t> payload, TlsHello& hello) noexcept;
 
-// "TLS 1.3"; "" for what is no version of TLS or SSL.
+// "TLS 1.3", of old "TLSv1"; "" for what is no version of TLS or SSL.
 std::string_view tls_version_name(uint16_t version) noexcept;
 
 }  // namespace sluice

@@ -112,7 +112,7 @@ TEST_F(EveJsonTest, TellsOfAFlowInSuricatasShape) {
   EXPECT_EQ(json["flow"], Json::parse(R"({"pkts_toserver":10,"pkts_toclient":20,
     "bytes_toserver":1000,"bytes_toclient":1099511627776,
     "start":"2023-11-14T22:13:20.123456+0000","end":"2023-11-14T22:13:22.623456+0000",
-    "age":2,"state":"closed","reason":"timeout"})"));
+    "age":2,"state":"closed","reason":"timeout","alerted":false})"));
   EXPECT_EQ(json["tcp"], Json::parse(R"({"tcp_flags":"13","tcp_flags_ts":"13",
     "tcp_flags_tc":"12","syn":true,"fin":true,"ack":true,"state":"time_wait"})"));
   EXPECT_EQ(json["ndpi"], Json::parse(R"({"master":"TLS","app":"YouTube","category":"Media",
@@ -153,15 +153,31 @@ TEST_F(EveJsonTest, WritesDropsWithTheirReason) {
   EXPECT_EQ(json["sluice"]["reason"], reasons_.name(event.reason));
 }
 
+TEST_F(EveJsonTest, SaysWhatBecameOfAFlowOnlyWhereThatIsKnown) {
+  for (const EventType type : {EventType::Http, EventType::Tls, EventType::Dns, EventType::Quic}) {
+    Event event = make_event(type);
+    event.rule = directory_.intern("a-rule");  // from before a reload
+    const Json json = format(event)["sluice"];
+    for (const char* key : {"action", "rule", "reason"}) EXPECT_FALSE(json.contains(key)) << key;
+  }
+  Event alert = make_event(EventType::Alert);
+  const Json json = format(alert);
+  EXPECT_EQ(json["alert"]["action"], "allowed");
+  EXPECT_FALSE(json["sluice"].contains("action")) << "the firewall comes later";
+  Event flow = make_event(EventType::Flow);
+  flow.alerted = true;
+  EXPECT_EQ(format(flow)["sluice"]["action"], "allow");
+  EXPECT_EQ(format(flow)["flow"]["alerted"], true);
+}
+
 TEST_F(EveJsonTest, WritesWhatDpiRead) {
   Event http = make_event(EventType::Http);
   http.set_text(kTextHost, "example.org");
   http.set_text(kTextUrl, "/index.html");
   http.set_text(kTextAgent, "curl/8");
   http.set_text(kTextMore, "GET");
-  http.number = 404;
   EXPECT_EQ(format(http)["http"], Json::parse(R"({"hostname":"example.org","url":"/index.html",
-    "http_user_agent":"curl/8","http_method":"GET","status":404})"));
+    "http_user_agent":"curl/8","http_method":"GET"})"));
 
   Event tls = make_event(EventType::Tls);
   tls.set_text(kTextHost, "example.org");
@@ -174,8 +190,9 @@ TEST_F(EveJsonTest, WritesWhatDpiRead) {
   Event dns = make_event(EventType::Dns);
   dns.set_text(kTextHost, "example.org");
   dns.number = 65;
-  EXPECT_EQ(format(dns)["dns"],
-            Json::parse(R"({"type":"query","rrname":"example.org","rrtype":"TYPE65"})"));
+  dns.dns_id = 4711;
+  EXPECT_EQ(format(dns)["dns"], Json::parse(R"({"type":"query","id":4711,"rrname":"example.org",
+    "rrtype":"TYPE65"})"));
   dns.set_text(kTextAgent, "HTTPS");
   EXPECT_EQ(format(dns)["dns"]["rrtype"], "HTTPS");
 

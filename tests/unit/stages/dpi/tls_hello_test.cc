@@ -56,7 +56,7 @@ TEST(TlsHello, ReadsAHelloWithoutExtensions) {
   TlsHello hello;
   const std::string record = handshake_record(1, body.str());
   ASSERT_TRUE(parse_tls_hello(bytes(record), hello));
-  EXPECT_EQ(tls_version_name(hello.version), "TLS 1.0");
+  EXPECT_EQ(tls_version_name(hello.version), "TLSv1");
   EXPECT_TRUE(hello.complete);
   EXPECT_EQ(hello.server_name, "");
 }
