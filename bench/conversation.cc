@@ -20,6 +20,8 @@ namespace sluice::bench {
 namespace {
 
 constexpr unsigned kMbufs = 256;
+constexpr rte_be32_t kServer = RTE_BE32(0xc6336407);
+constexpr rte_be16_t kHttp = RTE_BE16(80);
 constexpr uint32_t kClientSeq = 1000, kServerSeq = 5000;
 
 const std::string kRequest =
@@ -66,8 +68,13 @@ std::vector<Step> http_steps() {
         rte_cpu_to_be_16(static_cast<uint16_t>(step.frame.size() - sizeof(rte_ether_hdr)));
     ip.time_to_live = 64;
     ip.next_proto_id = IPPROTO_TCP;
+    const rte_be32_t client = RTE_BE32(0x0a000001);
+    ip.src_addr = moment.reply ? kServer : client;
+    ip.dst_addr = moment.reply ? client : kServer;
     std::memcpy(frame + sizeof(rte_ether_hdr), &ip, sizeof ip);
     rte_tcp_hdr tcp{};
+    tcp.src_port = moment.reply ? kHttp : RTE_BE16(40000);
+    tcp.dst_port = moment.reply ? RTE_BE16(40000) : kHttp;
     tcp.sent_seq = rte_cpu_to_be_32(seq[moment.reply]);
     if (moment.flags & kAck) tcp.recv_ack = rte_cpu_to_be_32(seq[!moment.reply]);
     tcp.data_off = 5 << 4;
@@ -81,6 +88,38 @@ std::vector<Step> http_steps() {
     steps.push_back(std::move(step));
   }
   return steps;
+}
+
+std::string http_toml(bool dpi) {
+  return std::string(R"(
+[[port]]
+name = "a"
+device = "net_null0"
+peer = "b"
+[[port]]
+name = "b"
+device = "net_null1"
+peer = "a"
+[[lane]]
+lcore = 1
+[flowtable]
+capacity = 1000000
+[flowtable.timeouts]
+tcp_time_wait = 1
+[[stage.identity.binding]]
+prefix = ["10.0.0.0/8"]
+user = "clients"
+groups = ["inside"]
+[[stage.firewall.rule]]
+name = "inside-out"
+from = ["group:inside"]
+action = "allow"
+[[chain]]
+name = "default"
+)") +
+         (dpi ? R"(stages = ["identity", "dpi", "firewall", "forwarding"])"
+              : R"(stages = ["identity", "firewall", "forwarding"])") +
+         "\n";
 }
 
 Conversations::Conversations(rte_mempool* pool)
@@ -112,14 +151,12 @@ void Conversations::write(rte_mbuf* m, const Step& step, uint32_t connection) co
   auto* ip = rte_pktmbuf_mtod_offset(m, rte_ipv4_hdr*, sizeof(rte_ether_hdr));
   auto* tcp = reinterpret_cast<rte_tcp_hdr*>(ip + 1);
   const rte_be32_t client = rte_cpu_to_be_32(0x0a000000u | (connection & 0xfffff));
-  const rte_be32_t server = RTE_BE32(0xc6336407);
   const rte_be16_t near =
       rte_cpu_to_be_16(static_cast<uint16_t>(1024 + (connection >> 20) * 7 % 60000));
-  const rte_be16_t far = RTE_BE16(80);
-  ip->src_addr = step.reply ? server : client;
-  ip->dst_addr = step.reply ? client : server;
-  tcp->src_port = step.reply ? far : near;
-  tcp->dst_port = step.reply ? near : far;
+  ip->src_addr = step.reply ? kServer : client;
+  ip->dst_addr = step.reply ? client : kServer;
+  tcp->src_port = step.reply ? kHttp : near;
+  tcp->dst_port = step.reply ? near : kHttp;
 }
 
 uint16_t Conversations::take(bool replies, rte_mbuf** pkts, uint16_t n) noexcept {

@@ -27,6 +27,9 @@ struct Step {
 // SYN, SYN+ACK, ACK, request, answer, FIN, FIN, ACK.
 std::vector<Step> http_steps();
 
+// A wire with the four stages, or without dpi, that lets them through.
+std::string http_toml(bool dpi);
+
 class Conversations;
 
 class ConversationPort : public Input, public Output {

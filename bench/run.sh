@@ -2,60 +2,192 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the Sluice authors
 #
-# Builds Sluice in release and measures it: the parts (flow table, each stage)
-# with Google Benchmark, then the whole chain beside its floor. Prints tables,
-# writes out/bench/report.json and plots (SVG).
+# Builds Sluice in release and measures it: each part alone, the whole chain
+# beside its floors, containers beside Sluice. Prints tables, writes
+# out/bench/report.json and out/bench/report.html.
 #
-#   bench/run.sh             everything (about 5 minutes)
-#   bench/run.sh --quick     the chain at 1 k and 100 k flows, short repetitions
-#   bench/run.sh chain       only the chain; also: flowtable identity dpi firewall forwarding
+#   bench/run.sh                 everything (about half an hour)
+#   bench/run.sh --quick         shorter repetitions, no containers; at most 10 minutes
+#   bench/run.sh NAME...         only these:
+#       parts                    or one of: flowtable identity dpi signature firewall forwarding
+#       chain                    or one of: flows ipv6 sizes rules pipeline
+#                                           latency newflows handover lanes statistics
+#       overlay                  the container comparison (bench/overlay/; root)
+#   --json FILE                  the report there too
+#   -h, --help
 #
-# Cores should be idle: nothing here waits for a quiet machine, and ratios in one
-# run are worth more than absolute figures. Two cores are used.
+# As root it reserves 2-MiB pages if too few are free and gives them back. Two
+# idle cores are needed for figures worth quoting; ratios of one run are worth
+# more than absolute figures. From the environment: BUILD, a build folder to use
+# instead of build-release. The report's keys, how to read it: bench/README.md
 set -euo pipefail
+CALLED_FROM=$PWD
 cd "$(dirname "$0")/.."
 
+usage() { sed -n '5,/^set /{/^set /!s/^# \{0,1\}//p}' bench/run.sh; }
 say() { printf '\n\033[1m==> %s\033[0m\n' "$*"; }
+note() { printf 'bench: %s\n' "$*" >&2; }
 
-parts=(flowtable identity signature firewall forwarding)
-chain=1 quick=
-for argument in "$@"; do
-  case "$argument" in
-    --quick) quick=1 parts=() ;;
-    chain) parts=() ;;
-    dpi) parts=(signature) chain= ;;
-    flowtable | identity | firewall | forwarding) parts=("$argument") chain= ;;
-    *) sed -n '5,16s/^# \{0,1\}//p' "$0"; exit 2 ;;
+ALL_PARTS=(flowtable identity dpi signature firewall forwarding)
+ALL_CHAIN=(flows ipv6 sizes rules pipeline latency newflows handover lanes statistics)
+parts=() chain=() overlay='' quick='' json=''
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --quick) quick=1 ;;
+    --json) [ $# -ge 2 ] || { usage >&2; exit 2; }; json=$(cd "$CALLED_FROM" && realpath -m "$2"); shift ;;
+    -h | --help) usage; exit 0 ;;
+    parts) parts=("${ALL_PARTS[@]}") ;;
+    chain) chain=("${ALL_CHAIN[@]}") ;;
+    overlay) overlay=1 ;;
+    *)
+      if [[ " ${ALL_PARTS[*]} " == *" $1 "* ]]; then parts+=("$1")
+      elif [[ " ${ALL_CHAIN[*]} " == *" $1 "* ]]; then chain+=("$1")
+      else note "unknown: '$1'"; usage >&2; exit 2; fi ;;
   esac
+  shift
 done
+if [ ${#parts[@]} -eq 0 ] && [ ${#chain[@]} -eq 0 ] && [ -z "$overlay" ]; then
+  parts=("${ALL_PARTS[@]}") chain=("${ALL_CHAIN[@]}")
+  [ -n "$quick" ] || overlay=1
+fi
+if [ -n "$overlay" ] && [ "$(id -u)" != 0 ]; then
+  note "SKIPPED overlay: network namespaces need root"
+  overlay=
+fi
+
+# A pass measures everything once; passes follow one another, so that a slow
+# minute of the machine spoils one of them and not one row of the table.
+if [ -n "$quick" ]; then PASSES=1 ROUNDS=3 MS=100 MIN_TIME=0.02; else PASSES=3 ROUNDS=5 MS=200 MIN_TIME=0.2; fi
+PATIENCE=900   # seconds for one scenario, all of its sizes
 
 declare -A program=(
   [flowtable]=bench/flowtable_bench [identity]=stages/identity/identity_bench
-  [signature]=bench/signature_bench [firewall]=bench/firewall_bench
+  [dpi]=bench/dpi_bench [signature]=bench/signature_bench [firewall]=bench/firewall_bench
   [forwarding]=stages/forwarding/forwarding_bench
 )
 
 app/install-deps.sh --bench
-out=out/bench
-mkdir -p $out
-rm -f $out/*.json
-[ -f build-release/build.ninja ] || meson setup build-release --buildtype=release
+BUILD=${BUILD:-build-release}
+OUT=out/bench RAW=out/bench/raw
+mkdir -p "$RAW"
+exec 9>"$OUT/lock"
+flock -n 9 || { note "another run is measuring on this machine"; exit 1; }
+rm -f "$RAW"/* "$OUT"/report.*
+
+say "build"
+[ -f "$BUILD/build.ninja" ] || meson setup "$BUILD" --buildtype=release
 targets=()
 for part in "${parts[@]}"; do targets+=("${program[$part]}"); done
-[ -n "$chain" ] && targets+=(bench/chain_bench)
-ninja -C build-release "${targets[@]}"
+[ ${#chain[@]} -eq 0 ] || targets+=(bench/chain_bench)
+[ ${#targets[@]} -eq 0 ] || ninja -C "$BUILD" "${targets[@]}"
 
-for part in "${parts[@]}"; do
-  say "$part"
-  "build-release/${program[$part]}" --benchmark_out="$out/$part.json" \
-    --benchmark_out_format=json --benchmark_counters_tabular=true
-done
-if [ -n "$chain" ]; then
-  say "chain"
-  if [ -n "$quick" ]; then
-    build-release/bench/chain_bench --flows 1000,100000 --rounds 3 --ms 100 > $out/chain.json
-  else
-    build-release/bench/chain_bench > $out/chain.json
+# --- huge pages -------------------------------------------------------------
+
+PAGES=/proc/sys/vm/nr_hugepages   # of the default size
+pages_before='' pages_set=''
+memory() { awk -v what="$1:" '$1 == what {print $2}' /proc/meminfo; }
+
+# reserve_pages MIB: that much free, as far as 2 GiB stay for everything else.
+reserve_pages() {
+  local size_kb free missing room
+  size_kb=$(memory Hugepagesize) free=$(memory HugePages_Free)
+  [ "$size_kb" = 2048 ] || { note "the default huge page is not 2 MiB: none reserved"; return 0; }
+  missing=$(($1 / 2 - free))
+  [ "$missing" -gt 0 ] || return 0
+  if [ "$(id -u)" != 0 ]; then
+    note "$free free 2-MiB pages, $(($1 / 2)) are wanted, and reserving them needs root: going on with what there is"
+    return 0
   fi
+  room=$((($(memory MemAvailable) - 2097152) / 2048))
+  [ "$missing" -le "$room" ] || missing=$((room > 0 ? room : 0))
+  pages_before=$(cat $PAGES)
+  echo $((pages_before + missing)) >$PAGES 2>/dev/null || true
+  pages_set=$(cat $PAGES)
+  note "2-MiB pages: $pages_before -> $pages_set; given back at the end"
+}
+
+give_pages_back() {
+  # Unless somebody else has changed the number meanwhile.
+  if [ -n "$pages_set" ] && [ "$(cat $PAGES)" = "$pages_set" ]; then echo "$pages_before" >$PAGES; fi
+}
+trap give_pages_back EXIT
+trap 'exit 130' INT TERM
+
+# --- measuring --------------------------------------------------------------
+
+missing() { # WHAT WHY
+  note "MISSING $1: $2"
+  printf '%s\t%s\n' "$1" "$2" >>"$RAW/missing"
+}
+
+conditions() { python3 bench/report/conditions.py "$RAW/conditions" "$1"; }
+
+part() { # NAME
+  say "$1"
+  "$BUILD/${program[$1]}" --benchmark_min_time=$MIN_TIME --benchmark_counters_tabular=true \
+    --benchmark_out="$RAW/part-$1.json" --benchmark_out_format=json ||
+    { rm -f "$RAW/part-$1.json"; missing "$1" "the benchmark ended with an error"; }
+}
+
+# chain_bench PASS NAME SCENARIO OPTIONS...: one JSON object in $RAW/NAME.PASS.json.
+chain_bench() {
+  local pass=$1 name=$2 file=$RAW/$2.$1.json log=$RAW/$2.$1.log
+  shift 2
+  timeout "$PATIENCE" "$BUILD/bench/chain_bench" "$@" --rounds "$ROUNDS" --ms "$MS" \
+    >"$file" 2> >(tee "$log" >&2) && return
+  rm -f "$file"
+  missing "$name" "$(tail -n 1 "$log" | cut -c1-200)"
+}
+
+most_flows=4000000
+scenario() { # PASS NAME
+  case "$2" in
+    flows)
+      local counts=1000,100000,1000000,4000000
+      [ "$most_flows" -lt 10000000 ] || counts=$counts,10000000
+      chain_bench "$@" established --flows $counts --memory 2048 ;;
+    ipv6) chain_bench "$@" established --families ipv6 --flows 1000,1000000 ;;
+    sizes) chain_bench "$@" established --flows 100000 --sizes 64,128,256,512,1024,1518,0 --no-floors ;;
+    rules) chain_bench "$@" established --flows 100000 --rules 10,1000,100000 --no-floors ;;
+    pipeline) chain_bench "$@" established --flows 1000,100000,1000000 \
+      --placements pinned-pipeline --no-floors ;;
+    *) chain_bench "$@" "$2" ;;
+  esac
+}
+
+conditions start
+for part in "${parts[@]}"; do part "$part"; done
+
+if [ ${#chain[@]} -gt 0 ]; then
+  # 10 M flows three times over: the chain's table, the bare one, rte_hash.
+  if [[ " ${chain[*]} " == *" flows "* ]]; then
+    reserve_pages 6400
+    if [ $(($(memory MemAvailable) / 1024 + $(memory HugePages_Free) * 2)) -ge 9000 ]; then
+      most_flows=10000000
+    else
+      missing "10 M flows" "9 GB of free memory are needed, floors included"
+    fi
+  else
+    reserve_pages 1024
+  fi
+  for ((pass = 1; pass <= PASSES; ++pass)); do
+    conditions "pass $pass"
+    for name in "${chain[@]}"; do
+      say "$name (pass $pass of $PASSES)"
+      scenario "$pass" "$name"
+    done
+  done
 fi
-python3 bench/report.py $out
+conditions end
+give_pages_back
+pages_set=
+
+if [ -n "$overlay" ]; then
+  say "overlay"
+  BUILD=$BUILD bench/overlay/run.sh ${quick:+--quick} --json "$RAW/overlay.json" ||
+    { rm -f "$RAW/overlay.json"; missing overlay "bench/overlay/run.sh ended with an error"; }
+fi
+
+say "report"
+python3 bench/report "$RAW" "$OUT" ${quick:+--quick}
+[ -z "$json" ] || { cp "$OUT/report.json" "$json"; echo "written: $json"; }

@@ -31,38 +31,6 @@ namespace {
 constexpr unsigned kSignatures = 2000;
 constexpr unsigned kAlone = 20'000;  // connections through a part alone
 
-std::string toml(bool dpi) {
-  return std::string(R"(
-[[port]]
-name = "a"
-device = "net_null0"
-peer = "b"
-[[port]]
-name = "b"
-device = "net_null1"
-peer = "a"
-[[lane]]
-lcore = 1
-[flowtable]
-capacity = 1000000
-[flowtable.timeouts]
-tcp_time_wait = 1
-[[stage.identity.binding]]
-prefix = ["10.0.0.0/8"]
-user = "clients"
-groups = ["inside"]
-[[stage.firewall.rule]]
-name = "inside-out"
-from = ["group:inside"]
-action = "allow"
-[[chain]]
-name = "default"
-)") +
-         (dpi ? R"(stages = ["identity", "dpi", "firewall", "forwarding"])"
-              : R"(stages = ["identity", "firewall", "forwarding"])") +
-         "\n";
-}
-
 std::vector<std::string> contents() {
   std::mt19937 random(1);
   std::vector<std::string> all;
@@ -96,7 +64,7 @@ Rate measure(bool dpi, const std::vector<std::string>& rule_files, std::chrono::
              rte_mempool* pool) {
   Conversations talk(pool);
   RunnerOptions options;
-  options.toml = toml(dpi);
+  options.toml = http_toml(dpi);
   options.pool = pool;
   options.inputs = {{&talk.client(), &talk.server()}};
   options.outputs = {{&talk.server(), &talk.client()}};

@@ -2,7 +2,7 @@
 # Copyright the Sluice authors
 #
 # One set-up measured once: round trip, load, one TCP connection. Sourced by
-# run.sh, which has UDP_LOAD, SECONDS_EACH, WORK and ID. Client and server are on
+# run.sh, which has UDP_LOAD, SECONDS_EACH, QUIET_PATIENCE, WORK and ID. Client and server are on
 # CPU 0 in every set-up.
 
 PORT=5201      # the one that the rules let through
@@ -57,10 +57,26 @@ tcp() { # SET-UP: JSON
   extract iperf "$WORK/iperf"
 }
 
+idle_ticks() { awk '/^cpu / {print $5 + $6}' /proc/stat; }
+
+# Until the machine has done next to nothing for a second, or QUIET_PATIENCE is over.
+wait_until_quiet() {
+  local before left=$QUIET_PATIENCE enough
+  enough=$(($(getconf CLK_TCK) * $(nproc) * 95 / 100))
+  while [ "$left" -gt 0 ]; do
+    before=$(idle_ticks)
+    sleep 1
+    [ $(($(idle_ticks) - before)) -lt "$enough" ] || return 0
+    left=$((left - 1))
+  done
+  echo "$1" >>"$WORK/not-quiet"
+}
+
 # measure SET-UP ROUND: one line of JSON in $WORK/rounds.
 measure() {
   local host rtt load own=null tcp tcp_offloads=null
   host=$(server_address "$1")
+  wait_until_quiet "$1"
   start_middle "$1"
 
   start_server "$1" "$UDP_LOAD" echo "$PORT"

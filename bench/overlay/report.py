@@ -3,8 +3,7 @@
 # Copyright the Sluice authors
 """Tables, ratios and JSON from what bench/overlay/run.sh has measured.
 
-  report.py FOLDER RULES LOAD [JSON]    reads FOLDER/rounds, interfaces, xdp-mode;
-                                        LOAD is the load average before the first round
+  report.py FOLDER RULES [JSON]    reads FOLDER/rounds, interfaces, xdp-mode, not-quiet
 """
 import json
 import os
@@ -60,21 +59,21 @@ def gather(rows):
     return out
 
 
-def conditions(folder, rows, rules, load_before):
+def lines(folder, name):
+    path = os.path.join(folder, name)
+    if not os.path.isfile(path):
+        return []
+    with open(path) as f:
+        return [' '.join(line.split()) for line in f]
+
+
+def conditions(folder, rows, rules):
     cpu = 'unknown'
     with open('/proc/cpuinfo') as f:
         for line in f:
             if line.startswith('model name'):
                 cpu = line.split(':', 1)[1].strip()
                 break
-    with open(os.path.join(folder, 'interfaces')) as f:
-        interfaces = [' '.join(line.split()) for line in f]
-    mode = os.path.join(folder, 'xdp-mode')
-    if os.path.isfile(mode):
-        with open(mode) as f:
-            mode = f.read().strip()
-    else:
-        mode = None
     return {
         'cpu': cpu,
         'cpus': os.cpu_count(),
@@ -85,11 +84,11 @@ def conditions(folder, rows, rules, load_before):
         'rules': rules,
         'idle states': 'kept off while round trips are measured'
                        if all(r['rtt']['awake'] for r in rows) else 'as they are',
-        'interfaces': interfaces,
-        'xdp': mode,
+        'interfaces': lines(folder, 'interfaces'),
+        'xdp': (lines(folder, 'xdp-mode') or [None])[0],
         'lost': sum(r['load']['lost'] + r['rtt']['lost'] for r in rows),
         'stolen_s': round(sum(r['load']['stolen_s'] for r in rows), 2),
-        'load average': load_before,
+        'measured while not quiet': len(lines(folder, 'not-quiet')),
     }
 
 
@@ -145,20 +144,20 @@ def print_share(median):
 
 
 def main():
-    if len(sys.argv) not in (4, 5):
+    if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
     with open(os.path.join(sys.argv[1], 'rounds')) as f:
         rows = [json.loads(line) for line in f]
     values = gather(rows)
     median = {s: {n: statistics.median(v) for n, v in values[s].items()} for s in ORDER if s in values}
-    now = conditions(sys.argv[1], rows, int(sys.argv[2]), float(sys.argv[3]))
+    now = conditions(sys.argv[1], rows, int(sys.argv[2]))
 
     print()
     for setup in median:
         print(f'{setup:12} {IS[setup]}')
     print()
     for name, value in now.items():
-        print(f'{name:12} {"; ".join(value) if isinstance(value, list) else value}')
+        print(f'{name:24} {"; ".join(value) if isinstance(value, list) else value}')
     print()
     print(f'Medians of {now["rounds"]} interleaved rounds. UDP in 64-byte frames.')
     print()
@@ -166,7 +165,7 @@ def main():
     print_ratios(median)
     print_share(median)
 
-    if len(sys.argv) == 5:
+    if len(sys.argv) == 4:
         report = {
             'metrics': {f'overlay.{s}.{n}': round(v, 3) for s, m in median.items() for n, v in m.items()},
             'spread': {f'overlay.{s}.{n}': [round(min(v), 3), round(max(v), 3)]
@@ -174,10 +173,10 @@ def main():
             'conditions': now,
             'rounds': rows,
         }
-        with open(sys.argv[4], 'w') as f:
+        with open(sys.argv[3], 'w') as f:
             json.dump(report, f, indent=2)
             f.write('\n')
-        print('written: ' + sys.argv[4])
+        print('written: ' + sys.argv[3])
 
 
 if __name__ == '__main__':

@@ -6,7 +6,8 @@
 # with nothing between them, with four namespaces of nftables joined by veth or by
 # VXLAN, with Sluice, and with testpmd in Sluice's place. Round trip, packets a
 # second, cycles a packet, one TCP connection. Needs root and two CPUs; leaves
-# nothing behind.
+# nothing behind. Waits a minute for a quiet machine before each measurement, then
+# goes on and says so.
 #
 #   bench/overlay/run.sh                     5 rounds (about 9 minutes)
 #   bench/overlay/run.sh --quick             3 short rounds (about 3 minutes)
@@ -20,14 +21,14 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 CALLED_FROM=$PWD
 cd "$HERE/../.."
 
-usage() { sed -n '5,18s/^# \{0,1\}//p' "$HERE/run.sh"; }
+usage() { sed -n '5,20s/^# \{0,1\}//p' "$HERE/run.sh"; }
 say() { printf '\033[1m==> %s\033[0m\n' "$*" >&2; }
 die() { printf 'overlay: %s\n' "$*" >&2; exit 1; }
 
-ROUNDS=5 SECONDS_EACH=3 JSON='' RULES=100
+ROUNDS=5 SECONDS_EACH=3 QUIET_PATIENCE=60 JSON='' RULES=100
 while [ $# -gt 0 ]; do
   case "$1" in
-    --quick) ROUNDS=3 SECONDS_EACH=1 ;;
+    --quick) ROUNDS=3 SECONDS_EACH=1 QUIET_PATIENCE=5 ;;
     --json) [ $# -ge 2 ] || { usage >&2; exit 2; }; JSON=$(cd "$CALLED_FROM" && realpath -m "$2"); shift ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
@@ -35,6 +36,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
+[ -z "$JSON" ] || : >"$JSON" || die "cannot write $JSON"
 [ "$(id -u)" = 0 ] || die "network namespaces need root"
 [ "$(nproc)" -ge 2 ] || die "two CPUs are needed: one for the ends, one for what is between them"
 app/install-deps.sh --bench >&2
@@ -43,7 +45,6 @@ BUILD=${BUILD:-build-release}
 ninja -C "$BUILD" app/sluice bench/overlay/udp_load >&2
 SLUICE=$(realpath "$BUILD/app/sluice") UDP_LOAD=$(realpath "$BUILD/bench/overlay/udp_load")
 
-load_before=$(cut -d' ' -f1 /proc/loadavg)
 ID=slo$$   # every namespace's name begins so
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/sluice-overlay-XXXXXX")
 export RUNTIME_DIRECTORY=$WORK   # where DPDK's EAL leaves its files
@@ -93,4 +94,4 @@ for ((round = 1; round <= ROUNDS; ++round)); do
   done
 done
 
-python3 "$HERE/report.py" "$WORK" "$RULES" "$load_before" ${JSON:+"$JSON"}
+python3 "$HERE/report.py" "$WORK" "$RULES" ${JSON:+"$JSON"}
