@@ -8,7 +8,8 @@
 #   labels     nDPI's labels agree with ndpi/truth.tsv for 97 % of flows
 #   placement  run to completion and pinned pipeline (every fifth capture twice each):
 #              one set of EVE lines
-#   rules      Suricata's cases whose rules Sluice can read: no crash; alerts compared
+#   rules      Suricata's cases whose rules Sluice can read: no crash, no alert that
+#              Suricata does not give, and not less agreement than before
 #
 #   SLUICE_CORPUS=DIR tests/pcap/corpus.sh SANITIZED_SLUICE RELEASE_SLUICE [PART...]
 #
@@ -139,8 +140,12 @@ placement() {
   total=$(wc -l <"$captures")
 }
 
+# Of the six cases that load one passes. Three speak of what a tunnel carries, which
+# Sluice does not open; two of segments that no stage sees: without any flag, and
+# with a header longer than the segment. More is due when the language grows.
 rules() {
   local list=$out/cases.txt folder=$corpus/pcaps/suricata read
+  local least_read=6 least_agreement=16 compared=$out/rules-compared.txt
   awk -F'\t' -v d="$folder" -v OFS='\t' \
     'NR > 1 { print $1, d "/pcaps/" $3, d "/rules/" $4 }' "$folder/cases.tsv" >"$list"
   each "$list" bash -c 'rules_one "$@"' _ "$release" | tee "$out/rules.txt"
@@ -153,7 +158,14 @@ rules() {
     'NR == 1 || (getline line < (logs $1 ".json")) >= 0' \
     "$folder/cases.tsv" >"$out/rules-truth/cases.tsv"
   cp -f "$folder/alerts.tsv" "$out/rules-truth/"
-  python3 "$corpus/tools/alert_compare.py" cases "$out/rules-truth" "$out/rules" --list 20 || true
+  [ "$read" -ge $least_read ] ||
+    echo "FAIL rules: fewer than $least_read cases are within the subset" | tee -a "$out/rules.txt"
+  python3 "$corpus/tools/alert_compare.py" cases "$out/rules-truth" "$out/rules" --list 20 \
+    --min $least_agreement >"$compared" ||
+    echo "FAIL rules: fewer than $least_agreement % of those cases pass" | tee -a "$out/rules.txt"
+  cat "$compared"
+  ! grep -q 'extra \[[0-9]' "$compared" ||
+    echo "FAIL rules: alerts that Suricata does not give" | tee -a "$out/rules.txt"
 }
 
 failed=0
