@@ -168,6 +168,12 @@ def reject_case():
     write('reject', map(ethernet, frames))
 
 
+def guess_case():
+    junk = b'\x81\x02\x03\x04zzzz'
+    write('guess', [ethernet(udp(client, server, 40000, 53, junk))
+                    for client, server in FAMILIES for _ in range(30)])
+
+
 def link_type_case():
     def query(client, server):
         name = b'\3www\7example\3org\0'
@@ -185,5 +191,6 @@ def link_type_case():
 
 
 if __name__ == '__main__':
-    for make in (fragment_case, vlan_case, reset_case, midstream_case, reject_case, link_type_case):
+    for make in (fragment_case, vlan_case, reset_case, midstream_case, reject_case, guess_case,
+                 link_type_case):
         make()
