@@ -136,7 +136,7 @@ chain_bench() {
   timeout "$PATIENCE" "$BUILD/bench/chain_bench" "$@" --rounds "$ROUNDS" --ms "$MS" \
     >"$file" 2> >(tee "$log" >&2) && return
   rm -f "$file"
-  missing "$name" "$(tail -n 1 "$log" | cut -c1-200)"
+  missing "$name" "$(grep -v '^Run with' "$log" | tail -n 1 | cut -c1-200)"
 }
 
 most_flows=4000000

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the Sluice authors
+"""What bench/run.sh has measured, read and made one: medians over its passes."""
+import glob
+import json
+import os
+import statistics
+
+# Names of run.sh's calls of chain_bench's scenario `established`.
+SERIES = ('flows', 'ipv6', 'sizes', 'rules', 'pipeline')
+SCENARIOS = ('latency', 'newflows', 'handover', 'lanes', 'statistics')
+PARTS = ('flowtable', 'identity', 'dpi', 'signature', 'firewall', 'forwarding')
+
+
+def read_json(path):
+    """None where there is nothing, or not JSON: what is missing is reported as missing."""
+    try:
+        with open(path) as f:
+            return json.load(f)
+    except (OSError, ValueError):
+        return None
+
+
+def _buckets(lists):
+    counts = {}
+    for buckets in lists:
+        for upper, n in buckets:
+            counts[upper] = counts.get(upper, 0) + n
+    return [[upper, counts[upper]] for upper in sorted(counts)]
+
+
+def merge(values, key=''):
+    """One value for several measurements of it."""
+    first = values[0]
+    if key == 'buckets':
+        return _buckets(values)
+    if isinstance(first, dict):
+        keys = dict.fromkeys(k for v in values for k in v)
+        return {k: merge([v[k] for v in values if k in v], k) for k in keys}
+    if isinstance(first, list):
+        if any(len(v) != len(first) for v in values):
+            return first
+        return [merge(list(items)) for items in zip(*values)]
+    if isinstance(first, bool):
+        return all(values)
+    if isinstance(first, (int, float)):
+        if key == 'min':
+            return min(values)
+        if key in ('max', 'max_us'):
+            return max(values)
+        return statistics.median(values)
+    return first
+
+
+def row_key(row):
+    return (row['series'], row['placement'], row['family'], row['flows'], row['rules'],
+            row['frame'])
+
+
+def merge_rows(passes):
+    """Rows of the same measurement in several passes become one."""
+    found = {}
+    for rows in passes:
+        for row in rows:
+            found.setdefault(row_key(row), []).append(row)
+    return [merge(rows) for rows in found.values()]
+
+
+def read_pass(folder, number):
+    """{'chain': rows, 'latency': ..., ...} of one pass; what failed has no key."""
+    out = {'chain': []}
+    for series in SERIES:
+        data = read_json(os.path.join(folder, f'{series}.{number}.json'))
+        for row in (data or {}).get('chain', []):
+            out['chain'].append({'series': series, **row})
+        if data and 'tsc_hz' in data:
+            out['tsc_hz'] = data['tsc_hz']
+    for name in SCENARIOS:
+        data = read_json(os.path.join(folder, f'{name}.{number}.json'))
+        if data and name in data:
+            out[name] = data[name]
+            out.setdefault('tsc_hz', data.get('tsc_hz'))
+    return out
+
+
+def numbers(folder):
+    found = set()
+    for path in glob.glob(os.path.join(folder, '*.*.json')):
+        found.add(int(os.path.basename(path).split('.')[1]))
+    return sorted(found)
+
+
+def combine(passes):
+    out = {'chain': merge_rows([p['chain'] for p in passes])}
+    for name in SCENARIOS + ('tsc_hz',):
+        values = [p[name] for p in passes if p.get(name) is not None]
+        if values:
+            out[name] = merge(values)
+    return out
+
+
+def read_missing(folder):
+    """{what: why}"""
+    out = {}
+    path = os.path.join(folder, 'missing')
+    if os.path.isfile(path):
+        with open(path) as f:
+            for line in f:
+                what, _, why = line.rstrip('\n').partition('\t')
+                out[what] = why
+    return out
+
+
+def gather(folder):
+    """(all passes as one, each pass)"""
+    passes = [read_pass(folder, n) for n in numbers(folder)]
+    data = combine(passes) if passes else {'chain': []}
+    data['parts'] = {}
+    for name in PARTS:
+        part = read_json(os.path.join(folder, f'part-{name}.json'))
+        if part:
+            data['parts'][name] = part['benchmarks']
+    overlay = read_json(os.path.join(folder, 'overlay.json'))
+    if overlay:
+        data['overlay'] = overlay
+    data['missing'] = read_missing(folder)
+    return data, passes
