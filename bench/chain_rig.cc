@@ -104,26 +104,33 @@ uint64_t ChainRig::io_cycles() const {
   return sum;
 }
 
+uint64_t ChainRig::returned() const {
+  uint64_t sum = 0;
+  for (const auto& lane : lanes_) sum += lane->from_a.returned() + lane->from_b.returned();
+  return sum;
+}
+
 Sample ChainRig::measure(uint16_t frame_size, std::chrono::milliseconds time, double mpps) {
   stop_traffic();
   runner_->rest();
   start_traffic(frame_size, mpps);
   std::this_thread::sleep_for(kSettleTime);
   const WorkerStatistics before = appliance().total();
-  const uint64_t io_before = io_cycles(), begin = rte_rdtsc();
+  const uint64_t io_before = io_cycles(), returned_before = returned(), begin = rte_rdtsc();
   std::this_thread::sleep_for(time);
   const WorkerStatistics after = appliance().total();
-  const uint64_t io_after = io_cycles(), end = rte_rdtsc();
+  const uint64_t io_after = io_cycles(), returned_after = returned(), end = rte_rdtsc();
   stop_traffic();
   runner_->rest();
   if (dropped_total(after) != dropped_total(before)) fail("packets were dropped while measuring");
 
   Sample s;
-  s.packets = after.transmitted - before.transmitted;
+  s.packets = returned_after - returned_before;
   const auto packets = static_cast<double>(s.packets);
   s.io_cycles = static_cast<double>(io_after - io_before) / packets;
   s.chain_cycles =
       static_cast<double>(after.busy_cycles - before.busy_cycles) / packets - s.io_cycles;
+  s.wall_cycles = static_cast<double>(end - begin) / packets - s.io_cycles;
   s.mpps = packets / static_cast<double>(end - begin) * static_cast<double>(rte_get_tsc_hz()) / 1e6;
   s.latency = after.chain_latency;
   s.latency.subtract(before.chain_latency);

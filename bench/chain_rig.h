@@ -30,6 +30,7 @@ struct RigOptions {
 // One measurement, over all workers.
 struct Sample {
   double chain_cycles;  // TSC cycles a packet, without the ports' own
+  double wall_cycles;   // the same by the wall clock: of one busy worker
   double io_cycles;     // the ports' own
   double mpps;          // with them
   uint64_t packets;
@@ -89,6 +90,7 @@ class ChainRig {
   void stop_traffic();
   void warm_up();
   uint64_t io_cycles() const;
+  uint64_t returned() const;
 
   const RigOptions options_;
   std::vector<std::unique_ptr<Lane>> lanes_;

@@ -39,8 +39,7 @@ int run(unsigned polls) {
   for (unsigned i = 0; i < 20; ++i) runner.advance();
   const uint64_t before = talk.connections();
   measured(*runner.appliance().workers()[0], polls);
-  std::printf("%llu connections\n",
-              static_cast<unsigned long long>(talk.connections() - before));
+  std::printf("%llu connections\n", static_cast<unsigned long long>(talk.connections() - before));
   talk.set_running(false);
   return 0;
 }

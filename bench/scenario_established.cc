@@ -52,10 +52,11 @@ json measure(const RigOptions& options, const Settings& settings, rte_mempool* p
   json rows = json::array();
   for (const unsigned size : settings.sizes) {
     const auto frame = static_cast<uint16_t>(size);
-    std::vector<double> chain, io, mpps, bare_cycles, hash_cycles;
+    std::vector<double> chain, wall, io, mpps, bare_cycles, hash_cycles;
     for (unsigned round = 0; round < settings.rounds; ++round) {
       const Sample s = rig.measure(frame, time);
       chain.push_back(s.chain_cycles);
+      wall.push_back(s.wall_cycles);
       io.push_back(s.io_cycles);
       mpps.push_back(s.mpps);
       if (!settings.floors) continue;
@@ -72,6 +73,7 @@ json measure(const RigOptions& options, const Settings& settings, rte_mempool* p
                 {"rules", options.rules},
                 {"frame", size == kImix ? json("IMIX") : json(size)},
                 {"chain", spread(chain)},
+                {"wall", spread(wall)},
                 {"io", spread(io)},
                 {"mpps", median(mpps)}};
     if (settings.floors) {

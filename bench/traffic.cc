@@ -197,6 +197,7 @@ uint16_t TrafficInput::receive(rte_mbuf** pkts, uint16_t n) noexcept {
 void TrafficInput::give_back(rte_mbuf** pkts, unsigned n) noexcept {
   const uint64_t begin = rte_rdtsc();
   rte_ring_sp_enqueue_bulk(free_, reinterpret_cast<void**>(pkts), n, nullptr);
+  add(returned_, n);
   add(return_cycles_, rte_rdtsc() - begin);
 }
 

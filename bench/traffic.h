@@ -60,6 +60,8 @@ class TrafficInput : public Input {
 
   void give_back(rte_mbuf** pkts, unsigned n) noexcept;
 
+  // Frames that came back. Any thread.
+  uint64_t returned() const noexcept { return returned_.load(std::memory_order_relaxed); }
   // TSC cycles spent here, receiving and taking back. Any thread.
   uint64_t io_cycles() const noexcept {
     return receive_cycles_.load(std::memory_order_relaxed) +
@@ -88,7 +90,9 @@ class TrafficInput : public Input {
   unsigned sequence_ = 0;
   rte_ring* free_ = nullptr;
   alignas(64) std::atomic<uint64_t> receive_cycles_{0};
-  alignas(64) std::atomic<uint64_t> return_cycles_{0};  // by the transmitting worker
+  // By the transmitting worker.
+  alignas(64) std::atomic<uint64_t> return_cycles_{0};
+  std::atomic<uint64_t> returned_{0};
 };
 
 // Gives every frame back to the input that it came from.

@@ -107,9 +107,9 @@ inline bool LaneHead::admit_decided(rte_mbuf* m, const ParsedPacket& parsed, uin
   return true;
 }
 
-unsigned LaneHead::receive(unsigned source, Burst& out) noexcept {
+unsigned LaneHead::receive(unsigned source, uint64_t tsc, Burst& out) noexcept {
   rte_mbuf* pkts[Burst::kCapacity];
-  const unsigned n = take(source, pkts);
+  const unsigned n = take(source, tsc, pkts);
   if (n == 0) return 0;
   const std::vector<ParseOptions>& options =
       source < devices() ? parse_options_ : parse_options_lane_;
@@ -167,7 +167,7 @@ void LaneHead::admit_all(const Pending& pending, const uint64_t* hashes, Flow* c
 }
 
 // Fills the meta's first fields; what comes from another lane has them already.
-unsigned LaneHead::take(unsigned source, rte_mbuf** pkts) noexcept {
+unsigned LaneHead::take(unsigned source, uint64_t tsc, rte_mbuf** pkts) noexcept {
   if (source >= devices()) {
     rte_ring* ring = options_.from_lanes[source - devices()];
     if (!ring) return 0;
@@ -186,7 +186,7 @@ unsigned LaneHead::take(unsigned source, rte_mbuf** pkts) noexcept {
   const unsigned n = input.receive(pkts, burst_);
   if (n == 0) return 0;
   const bool own_clock = input.has_own_clock();
-  if (!own_clock) now_ns_ = options_.clock->now_ns(rte_rdtsc());
+  if (!own_clock) now_ns_ = options_.clock->now_ns(tsc);
   statistics_.received += n;
   for (unsigned i = 0; i < n; ++i) {
     PacketMeta& p = meta(pkts[i]);
@@ -435,8 +435,8 @@ void LaneHead::refresh(Flow& flow) noexcept {
   flow.decided = value != FlowClass::Provisional && decided(flow) ? policy_->generation : 0;
 }
 
-void LaneHead::age() noexcept {
-  if (options_.live_clock) now_ns_ = std::max(now_ns_, options_.clock->now_ns(rte_rdtsc()));
+void LaneHead::age(uint64_t tsc) noexcept {
+  if (options_.live_clock) now_ns_ = std::max(now_ns_, options_.clock->now_ns(tsc));
   table_.age(now_ns_, kAgeBudget);
   fragments_.expire(now_ns_);
   statistics_.held = fragments_.held();

@@ -55,11 +55,11 @@ class LaneHead {
   }
 
   // Receives from one source; `out` (empty before) gets the packets that go to
-  // the stages. Returns how many were received.
-  unsigned receive(unsigned source, Burst& out) noexcept;
+  // the stages. Returns how many were received. `tsc`: the present time.
+  unsigned receive(unsigned source, uint64_t tsc, Burst& out) noexcept;
 
   // A step of ageing.
-  void age() noexcept;
+  void age(uint64_t tsc) noexcept;
 
   // No device will ever give anything again.
   bool exhausted() const noexcept;
@@ -69,7 +69,7 @@ class LaneHead {
  private:
   struct Pending;
 
-  unsigned take(unsigned source, rte_mbuf** pkts) noexcept;
+  unsigned take(unsigned source, uint64_t tsc, rte_mbuf** pkts) noexcept;
   void sort(rte_mbuf* m, const ParseOptions& options, Pending& pending, Burst& out) noexcept;
   void pass_over(rte_mbuf* m, unsigned lane) noexcept;
   void drop(rte_mbuf* m, CoreReason why) noexcept;

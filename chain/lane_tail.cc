@@ -37,13 +37,15 @@ bool LaneTail::transmit_together(Burst& burst) noexcept {
   const PacketMeta& first = meta(burst.pkts[0]);
   if (first.egress >= ports_ || !queues_[first.egress].output) return false;
   unsigned odd = 0;
+  uint64_t bytes = 0;
   for (rte_mbuf* m : burst) {
     const PacketMeta& p = meta(m);
+    bytes += m->pkt_len;
     odd |= static_cast<unsigned>(p.egress ^ first.egress) | static_cast<unsigned>(p.verdict) |
            (p.flags & kMetaReassembled);
   }
   if (odd != 0) return false;
-  send_out(*queues_[first.egress].output, burst.pkts, burst.size);
+  send_out(*queues_[first.egress].output, burst.pkts, burst.size, bytes);
   return true;
 }
 
@@ -104,9 +106,7 @@ void LaneTail::enqueue(rte_mbuf* m) noexcept {
 }
 
 // What the device refuses is dropped: holding it back would only add latency.
-void LaneTail::send_out(Output& output, rte_mbuf** pkts, unsigned n) noexcept {
-  uint64_t bytes = 0;
-  for (unsigned i = 0; i < n; ++i) bytes += pkts[i]->pkt_len;
+void LaneTail::send_out(Output& output, rte_mbuf** pkts, unsigned n, uint64_t bytes) noexcept {
   const uint16_t sent = output.transmit(pkts, static_cast<uint16_t>(n));
   statistics_.transmitted += sent;
   if (sent < n) [[unlikely]] {
@@ -121,7 +121,9 @@ void LaneTail::send_out(Output& output, rte_mbuf** pkts, unsigned n) noexcept {
 }
 
 void LaneTail::flush(Queue& queue) noexcept {
-  send_out(*queue.output, queue.pkts, queue.size);
+  uint64_t bytes = 0;
+  for (unsigned i = 0; i < queue.size; ++i) bytes += queue.pkts[i]->pkt_len;
+  send_out(*queue.output, queue.pkts, queue.size, bytes);
   queue.size = 0;
 }
 

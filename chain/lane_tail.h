@@ -47,7 +47,7 @@ class LaneTail {
   // Null, and the packet is gone, where it can't leave.
   Queue* queue_of(rte_mbuf* m) noexcept;
   bool transmit_together(Burst& burst) noexcept;
-  void send_out(Output& output, rte_mbuf** pkts, unsigned n) noexcept;
+  void send_out(Output& output, rte_mbuf** pkts, unsigned n, uint64_t bytes) noexcept;
   void flush(Queue& queue) noexcept;
 
   const unsigned ports_;

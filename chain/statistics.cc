@@ -39,14 +39,14 @@ void for_each_counter(WorkerStatistics& a, const WorkerStatistics& b, F&& f) noe
 }  // namespace
 
 void add(WorkerStatistics& sum, const WorkerStatistics& other) noexcept {
-  for_each_counter(sum, other, [](uint64_t& a, uint64_t b) { a += b; });
+  for_each_counter(sum, other, [](auto& a, uint64_t b) { a += b; });
   sum.held += other.held;
   sum.chain_latency.add(other.chain_latency);
   for (size_t i = 0; i < kMaxStages; ++i) sum.stage[i].latency.add(other.stage[i].latency);
 }
 
 void subtract(WorkerStatistics& later, const WorkerStatistics& earlier) noexcept {
-  for_each_counter(later, earlier, [](uint64_t& a, uint64_t b) { a -= b; });
+  for_each_counter(later, earlier, [](auto& a, uint64_t b) { a -= b; });
   later.chain_latency.subtract(earlier.chain_latency);
   for (size_t i = 0; i < kMaxStages; ++i) later.stage[i].latency.subtract(earlier.stage[i].latency);
 }

@@ -14,31 +14,46 @@
 
 namespace sluice {
 
+#ifdef SLUICE_COUNT_NOTHING
+// For the one build that shows what counting costs (bench/run.sh): counts
+// vanish, and with them the reading of clocks.
+inline constexpr bool kCounting = false;
+struct Count {
+  Count& operator+=(uint64_t) noexcept { return *this; }
+  Count& operator-=(uint64_t) noexcept { return *this; }
+  Count& operator++() noexcept { return *this; }
+  operator uint64_t() const noexcept { return 0; }
+};
+#else
+inline constexpr bool kCounting = true;
+using Count = uint64_t;
+#endif
+
 struct StageStatistics {
-  uint64_t packets = 0;          // given to the stage's process()
-  uint64_t skipped = 0;          // of settled flows or of chains without the stage
-  uint64_t dropped = 0;          // by the stage's verdict, cached or fresh
-  uint64_t sampled_packets = 0;  // one burst in 16 is timed
-  uint64_t sampled_cycles = 0;   // TSC cycles of those
-  Histogram latency;             // ns a burst in process(), of the timed bursts
+  Count packets{};          // given to the stage's process()
+  Count skipped{};          // of settled flows or of chains without the stage
+  Count dropped{};          // by the stage's verdict, cached or fresh
+  Count sampled_packets{};  // one burst in 16 is timed
+  Count sampled_cycles{};   // TSC cycles of those
+  Histogram latency;        // ns a burst in process(), of the timed bursts
 };
 
 struct WorkerStatistics {
   // Conservation, summed over a lane's workers:
   // received + generated = transmitted + sum of dropped + held.
-  uint64_t received = 0;  // from devices or passed over by another lane
-  uint64_t received_bytes = 0;
-  uint64_t generated = 0;       // frames that Sluice made
-  uint64_t rejects_silent = 0;  // rejected packets that nobody was told of: reject_rate, no mbuf
-  uint64_t transmitted = 0;     // accepted by a device or passed over to another lane
-  uint64_t transmitted_bytes = 0;
-  uint64_t passed_over = 0;             // of `transmitted`: to another lane
-  uint64_t taken_over = 0;              // of `received`: from another lane
-  uint64_t held = 0;                    // now: fragments waiting for the rest (gauge)
-  std::array<uint64_t, 256> dropped{};  // by Reason
+  Count received{};  // from devices or passed over by another lane
+  Count received_bytes{};
+  Count generated{};       // frames that Sluice made
+  Count rejects_silent{};  // rejected packets that nobody was told of: reject_rate, no mbuf
+  Count transmitted{};     // accepted by a device or passed over to another lane
+  Count transmitted_bytes{};
+  Count passed_over{};               // of `transmitted`: to another lane
+  Count taken_over{};                // of `received`: from another lane
+  uint64_t held = 0;                 // now: fragments waiting for the rest (gauge)
+  std::array<Count, 256> dropped{};  // by Reason
   uint64_t polls = 0, busy_polls = 0;
-  uint64_t busy_cycles = 0;           // TSC cycles of polls that found work
-  uint64_t events_ended = 0;          // end-of-flow events that passed here
+  Count busy_cycles{};                // TSC cycles of polls that found work
+  Count events_ended{};               // end-of-flow events that passed here
   Histogram chain_latency;            // ns from received to handed to transmit, each burst
   StageStatistics stage[kMaxStages];  // by position in the line; those of this worker
 };

@@ -5,6 +5,7 @@
 
 #include <rte_cycles.h>
 #include <rte_pause.h>
+#include <rte_prefetch.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -31,14 +32,14 @@ void Worker::run() noexcept {
 
 bool Worker::poll() noexcept {
   const uint64_t begin = rte_rdtsc();
-  const bool busy = head_ ? poll_sources() : poll_ring();
+  const bool busy = head_ ? poll_sources(begin) : poll_ring(begin);
   if (const Policy* leaving = options_.lane->leaving_policy.load(std::memory_order_acquire)) {
     runner_->release_references(*leaving, kReleaseBudget);
   }
   ++statistics_.polls;
   if (busy) {
     ++statistics_.busy_polls;
-    statistics_.busy_cycles += rte_rdtsc() - begin;
+    if (kCounting) statistics_.busy_cycles += rte_rdtsc() - begin;
     busy_polls_.store(statistics_.busy_polls, std::memory_order_release);
   }
   heartbeat_.store(statistics_.polls, std::memory_order_release);
@@ -47,7 +48,7 @@ bool Worker::poll() noexcept {
 
 // ---- the lane's first worker ----
 
-bool Worker::poll_sources() noexcept {
+bool Worker::poll_sources(uint64_t tsc) noexcept {
   adopt_next_policy();
   bool busy = options_.lane->returns && take_returns();
   if (!runner_->policy()) return busy;
@@ -58,14 +59,13 @@ bool Worker::poll_sources() noexcept {
   if (!options_.replay || has_room_for_ends()) {
     const unsigned begin_source = paused ? head_->devices() : 0;
     for (unsigned source = begin_source; source < head_->sources(); ++source) {
-      const uint64_t begin_tsc = rte_rdtsc();
       Burst burst;
-      if (head_->receive(source, burst) == 0) continue;
+      if (head_->receive(source, tsc, burst) == 0) continue;
       busy = true;
-      if (!burst.empty()) handle(burst, begin_tsc);
+      tsc = burst.empty() ? rte_rdtsc() : handle(burst, tsc);
     }
   }
-  if (busy || !options_.replay) head_->age();
+  if (busy || !options_.replay) head_->age(tsc);
   busy |= send_ended(kEndsPerPoll);
   if (at_rest_.load(std::memory_order_relaxed) != paused) {
     at_rest_.store(paused, std::memory_order_release);
@@ -153,7 +153,7 @@ bool Worker::wind_down() noexcept {
 
 // ---- a later worker ----
 
-bool Worker::poll_ring() noexcept {
+bool Worker::poll_ring(uint64_t begin_tsc) noexcept {
   // As many messages as there is room for behind: events are never lost, and a
   // queue grows where the slow worker is, in front of it.
   const rte_ring* behind = options_.out ? options_.out : options_.lane->returns;
@@ -161,7 +161,13 @@ bool Worker::poll_ring() noexcept {
   const unsigned room = std::min<unsigned>(rte_ring_free_count(behind), std::size(messages));
   const unsigned n = rte_ring_sc_dequeue_burst(options_.in, messages, room, nullptr);
   if (n == 0) return false;
-  const uint64_t begin_tsc = rte_rdtsc();
+  // The other core has written both lines of each mbuf: fetch them side by side.
+  for (unsigned i = 0; i < n; ++i) {
+    if (RingMessage::kind(messages[i]) != MessageKind::Packet) continue;
+    auto* m = RingMessage::pointer<rte_mbuf>(messages[i]);
+    rte_prefetch0(m);
+    rte_prefetch0(&meta(m));
+  }
   Burst burst;
   for (unsigned i = 0; i < n; ++i) handle_message(messages[i], burst, begin_tsc);
   if (!burst.empty()) handle(burst, begin_tsc);
@@ -203,19 +209,27 @@ void Worker::handle_message(void* message, Burst& burst, uint64_t begin_tsc) noe
 
 // ---- every worker ----
 
-void Worker::handle(Burst& burst, uint64_t begin_tsc) noexcept {
-  runner_->run(burst, bursts_++ % kTimedBursts == 0);
-  if (burst.empty()) return;
-  if (options_.out) return hand_over(burst);
+uint64_t Worker::handle(Burst& burst, uint64_t begin_tsc) noexcept {
+  runner_->run(burst, kCounting && bursts_++ % kTimedBursts == 0);
+  if (burst.empty()) return rte_rdtsc();
+  if (options_.out) {
+    hand_over(burst);
+    return rte_rdtsc();
+  }
   const uint16_t packets = burst.size;
   const uint64_t first_ns = meta(burst.pkts[0]).time_ns;
   tail_->transmit(burst);
   const uint64_t now_tsc = rte_rdtsc();
+  if (!kCounting) return now_tsc;
   // Behind a ring the time of receipt is known from the packet alone, and in
   // replay that is the capture's: there the latency is this worker's own.
-  const uint64_t latency_ns = head_ || options_.replay ? options_.clock->to_ns(now_tsc - begin_tsc)
-                                                       : options_.clock->now_ns(now_tsc) - first_ns;
+  uint64_t latency_ns = options_.clock->to_ns(now_tsc - begin_tsc);
+  if (!head_ && !options_.replay) {
+    const uint64_t now_ns = options_.clock->now_ns(now_tsc);
+    latency_ns = now_ns - std::min(now_ns, first_ns);
+  }
   statistics_.chain_latency.record(latency_ns, packets);
+  return now_tsc;
 }
 
 // Packets leave room for what else travels in the ring: a policy's mark, the

@@ -88,11 +88,12 @@ class alignas(RTE_CACHE_LINE_SIZE) Worker {
   const rte_ring* input_ring() const noexcept { return options_.in; }
 
  private:
-  bool poll_sources() noexcept;
-  bool poll_ring() noexcept;
+  bool poll_sources(uint64_t tsc) noexcept;
+  bool poll_ring(uint64_t begin_tsc) noexcept;
   void adopt_next_policy() noexcept;
   void adopt(const Policy& policy) noexcept;
-  void handle(Burst& burst, uint64_t begin_tsc) noexcept;
+  // Returns the time at its end, in TSC cycles.
+  uint64_t handle(Burst& burst, uint64_t begin_tsc) noexcept;
   void hand_over(Burst& burst) noexcept;
   void handle_message(void* message, Burst& burst, uint64_t begin_tsc) noexcept;
   void end_flow(Flow& flow, Event* record) noexcept;
