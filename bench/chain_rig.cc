@@ -49,7 +49,7 @@ action = "allow"
 
 std::string rig_toml(const RigOptions& o) {
   return placement_toml(o) + "[flowtable]\ncapacity = " +
-         std::to_string(std::max(4096u, o.flows + o.flows / 20 + o.room)) + R"(
+         std::to_string(std::max(4096u, o.flows + o.flows / 40 + o.room)) + R"(
 [[port]]
 name = "a"
 device = "net_null0"

@@ -208,6 +208,7 @@ struct StageType {
   std::string_view name;  // the TOML section: [stage.firewall]
   std::string_view help;
   bool every_packet = false;  // settled flows and packets without a flow visit it too
+  bool icmp_errors = false;   // ICMP errors about flows that it let pass for good visit it too
   size_t flow_slot_size = 0;  // bytes of private state in each flow entry, multiple of 4
   std::span<const CounterInfo> counters;
   std::span<const DropReason> drop_reasons;

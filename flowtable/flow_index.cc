@@ -10,7 +10,7 @@ namespace {
 
 // Eight of ten slots used at capacity.
 uint32_t bucket_count(uint32_t capacity) {
-  return std::max(capacity / 8 + 1, 2U);
+  return std::max((capacity + 7) / 8, 2U);
 }
 
 }  // namespace

@@ -85,13 +85,13 @@ FlowTable::FlowTable(const FlowTableOptions& options)
       capacity_(options.capacity),
       entry_count_(options.capacity + spare_of(options.capacity)),
       established_max_(options.capacity - options.capacity / 64),
-      entry_memory_(entry_size() * entry_count_, options.huge_pages, options.socket_id),
-      side_memory_(side_size(capacity_, entry_count_), options.huge_pages, options.socket_id),
-      links_(reinterpret_cast<FlowLink*>(side_memory_.data())),
+      memory_(entry_size() * entry_count_ + side_size(capacity_, entry_count_), options.huge_pages,
+              options.socket_id),
+      links_(reinterpret_cast<FlowLink*>(memory_.data() + entry_size() * entry_count_)),
       ageing_(reinterpret_cast<uint32_t*>(links_ + entry_count_),
               reinterpret_cast<uint32_t*>(links_ + entry_count_) + capacity_, capacity_) {
-  heads_ = reinterpret_cast<Flow*>(entry_memory_.data());
-  tails_ = entry_memory_.data() + size_t{entry_count_} * Flow::kHeadSize;
+  heads_ = reinterpret_cast<Flow*>(memory_.data());
+  tails_ = memory_.data() + size_t{entry_count_} * Flow::kHeadSize;
   timeouts_ns_[kByState] = options.timeouts.by_state_ns;
   timeouts_ns_[kIcmp].fill(options.timeouts.icmp_ns);
   timeouts_ns_[kOther].fill(options.timeouts.other_ns);
@@ -105,7 +105,7 @@ FlowTable::FlowTable(const FlowTableOptions& options)
 FlowTable::~FlowTable() {
   // The mapping goes back to the kernel; whoever gets its addresses next must not find them
   // poisoned.
-  ASAN_UNPOISON_MEMORY_REGION(entry_memory_.data(), entry_memory_.size());
+  ASAN_UNPOISON_MEMORY_REGION(memory_.data(), memory_.size());
 }
 
 void FlowTable::lookup_bulk(const FlowKey* const* keys, unsigned n, uint64_t now_ns,
@@ -426,11 +426,11 @@ size_t FlowTable::entry_size() const noexcept {
 }
 
 size_t FlowTable::memory_bytes() const noexcept {
-  return index_.memory_bytes() + entry_memory_.size() + side_memory_.size();
+  return index_.memory_bytes() + memory_.size();
 }
 
 bool FlowTable::uses_huge_pages() const noexcept {
-  return index_.huge() && entry_memory_.huge() && side_memory_.huge();
+  return index_.huge() && memory_.huge();
 }
 
 const FlowTableCounters& FlowTable::counters() const noexcept {

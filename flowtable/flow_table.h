@@ -178,8 +178,7 @@ class FlowTable {
   uint32_t capacity_;
   uint32_t entry_count_;
   uint32_t established_max_;
-  FlowMemory entry_memory_;
-  FlowMemory side_memory_;
+  FlowMemory memory_;  // heads, tails, links, deadlines
   FlowLink* links_;
   FlowAgeing ageing_;
   std::array<FlowList, kFlowClasses> by_class_;

@@ -113,6 +113,7 @@ constexpr StageCommand kCommands[] = {
 constexpr StageType kDpiStage = {
     .name = "dpi",
     .help = "names each flow's application (nDPI) and matches signatures (Hyperscan)",
+    .icmp_errors = true,
     .flow_slot_size = 8,
     .counters = kCounters,
     .drop_reasons = kDropReasons,

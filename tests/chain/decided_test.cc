@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <fstream>
+
 #include "tests/support/test_appliance.h"
 
 namespace sluice::test {
@@ -152,6 +155,24 @@ TEST(Decided, ABlockedConnectionGoesSoonAndANewOneIsJudgedAfresh) {
   connect(box, 90'000);
   EXPECT_EQ(box.take_sent("b").size(), 2u) << "another connection of the same ports";
   EXPECT_EQ(box.only_flow()->state, FlowState::Established);
+}
+
+// What hides behind the quote of an error about a flow that nobody looks at any more.
+TEST(Decided, AnIcmpErrorAboutADecidedFlowMeetsTheIcmpSignatures) {
+  const std::string file = ::testing::TempDir() + "decided_test.rules";
+  std::ofstream(file) << "drop icmp any any -> any any (msg:\"m\"; content:\"EVIL\"; sid:1;)\n";
+  TestAppliance box(wire_toml("[stage.dpi]\nsignatures = [\"" + file + "\"]\n"));
+  std::remove(file.c_str());
+  converse(box, 3);
+  ASSERT_NE(box.only_flow()->decided, 0);
+  box.take_sent("a");
+  PacketBuilder evil = there().udp(4000, 123).payload(ntp() + "EVIL");
+  box.send("b", back().icmp_error(3, 3, evil));
+  EXPECT_EQ(box.dropped("dpi.signature"), 1u);
+  box.send("b", back().icmp_error(3, 3, request()));
+  EXPECT_EQ(box.take_sent("a").size(), 1u) << "a harmless one";
+  converse(box, 1);
+  EXPECT_EQ(box.take_sent("a").size(), 1u) << "the flow goes on";
 }
 
 constexpr std::string_view kBoundElsewhere = R"(

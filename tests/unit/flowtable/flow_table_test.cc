@@ -205,7 +205,7 @@ TEST(FlowTable, ReportsWhatItNeeds) {
   EXPECT_EQ(table.entry_size(), 320U);
   EXPECT_EQ(table.capacity(), 1U << 16);
   EXPECT_EQ(table.entries(), (1U << 16) + 512);
-  const size_t exact = table.entries() * (table.entry_size() + 12) + (1U << 16) * 8 + 8193 * 64;
+  const size_t exact = table.entries() * (table.entry_size() + 12) + (1U << 16) * 8 + 8192 * 64;
   EXPECT_GE(table.memory_bytes(), exact);
   EXPECT_LE(table.memory_bytes(), exact + 3 * 4096);
   EXPECT_FALSE(table.uses_huge_pages());
