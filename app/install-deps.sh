@@ -7,7 +7,7 @@
 #
 #   app/install-deps.sh           to build and run
 #   app/install-deps.sh --tests   and for tests/run.sh: clients, servers, clang, valgrind
-#   app/install-deps.sh --bench   and for bench/: plots, testpmd, nftables, iperf3
+#   app/install-deps.sh --bench   and for bench/: testpmd, nftables, iperf3
 set -euo pipefail
 
 say() { printf '\033[1m==> %s\033[0m\n' "$*"; }
@@ -25,7 +25,7 @@ tests=(
   curl openssl dnsutils dnsmasq-base netcat-openbsd openssh-client openssh-server
   nginx-light iputils-ping iperf3 tcpdump
 )
-bench=(python3 python3-matplotlib dpdk-dev nftables iperf3 procps)
+bench=(python3 dpdk-dev nftables iperf3 procps)
 
 wanted=("${build[@]}")
 for option in "$@"; do

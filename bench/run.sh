@@ -80,6 +80,12 @@ targets=()
 for part in "${parts[@]}"; do targets+=("${program[$part]}"); done
 [ ${#chain[@]} -eq 0 ] || targets+=(bench/chain_bench)
 [ ${#targets[@]} -eq 0 ] || ninja -C "$BUILD" "${targets[@]}"
+UNCOUNTED=$BUILD-uncounted   # the same chain, but it counts nothing
+if [[ " ${chain[*]} " == *" statistics "* ]]; then
+  [ -f "$UNCOUNTED/build.ninja" ] ||
+    meson setup "$UNCOUNTED" --buildtype=release -Dtests=false -Dstatistics=false
+  ninja -C "$UNCOUNTED" bench/chain_bench
+fi
 
 # --- huge pages -------------------------------------------------------------
 
@@ -131,12 +137,12 @@ part() { # NAME
 
 # chain_bench PASS NAME SCENARIO OPTIONS...: one JSON object in $RAW/NAME.PASS.json.
 chain_bench() {
-  local pass=$1 name=$2 file=$RAW/$2.$1.json log=$RAW/$2.$1.log
+  local name=$2 file=$RAW/$2.$1.json log=$RAW/$2.$1.log
   shift 2
-  timeout "$PATIENCE" "$BUILD/bench/chain_bench" "$@" --rounds "$ROUNDS" --ms "$MS" \
+  timeout "$PATIENCE" "${FROM:-$BUILD}/bench/chain_bench" "$@" --rounds "$ROUNDS" --ms "$MS" \
     >"$file" 2> >(tee "$log" >&2) && return
   rm -f "$file"
-  missing "$name" "$(grep -v '^Run with' "$log" | tail -n 1 | cut -c1-200)"
+  missing "${name%-[0-9]}" "$(grep -v '^Run with' "$log" | tail -n 1 | cut -c1-200)"
 }
 
 most_flows=4000000
@@ -151,6 +157,12 @@ scenario() { # PASS NAME
     rules) chain_bench "$@" established --flows 100000 --rules 10,1000,100000 --no-floors ;;
     pipeline) chain_bench "$@" established --flows 1000,100000,1000000 \
       --placements pinned-pipeline --no-floors ;;
+    statistics)
+      local i
+      for i in 1 2 3; do   # in turns
+        FROM=$BUILD chain_bench "$1" counted-$i established --flows 1000,100000 --no-floors
+        FROM=$UNCOUNTED chain_bench "$1" uncounted-$i established --flows 1000,100000 --no-floors
+      done ;;
     *) chain_bench "$@" "$2" ;;
   esac
 }

@@ -3,9 +3,9 @@
 # Copyright the Sluice authors
 #
 # Installs what the tests need, builds Sluice twice (release; AddressSanitizer
-# with UndefinedBehaviourSanitizer), runs the whole suite on both, then the fuzz
-# targets for a short while and, where SLUICE_CORPUS names a folder with real
-# captures, the corpus.
+# with UndefinedBehaviourSanitizer), runs the whole suite on both, guards the
+# fast path's instruction count, then the fuzz targets for a short while and,
+# where SLUICE_CORPUS names a folder with real captures, the corpus.
 #
 #   tests/run.sh                everything
 #   tests/run.sh --quick        release flavour only, no fuzzing, no corpus
@@ -77,6 +77,8 @@ say "release: build"
 build build-release --buildtype=release
 say "release: test"
 suite build-release
+say "instructions a packet"
+BUILD=build-release count instructions bench/instructions.sh
 
 if [ -z "$quick" ]; then
   export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}

@@ -8,7 +8,7 @@ import statistics
 
 # Names of run.sh's calls of chain_bench's scenario `established`.
 SERIES = ('flows', 'ipv6', 'sizes', 'rules', 'pipeline')
-SCENARIOS = ('latency', 'newflows', 'handover', 'lanes', 'statistics')
+SCENARIOS = ('latency', 'newflows', 'handover', 'lanes')
 PARTS = ('flowtable', 'identity', 'dpi', 'signature', 'firewall', 'forwarding')
 
 
@@ -19,6 +19,14 @@ def read_json(path):
             return json.load(f)
     except (OSError, ValueError):
         return None
+
+
+def count_name(n):
+    """1000 -> 1k, 100000 -> 100k, 1000000 -> 1m, 10 -> 10"""
+    for unit, name in ((1_000_000, 'm'), (1_000, 'k')):
+        if n >= unit and n % unit == 0:
+            return f'{n // unit}{name}'
+    return str(n)
 
 
 def _buckets(lists):
@@ -80,6 +88,28 @@ def read_pass(folder, number):
         if data and name in data:
             out[name] = data[name]
             out.setdefault('tsc_hz', data.get('tsc_hz'))
+    counting = read_statistics(folder, number)
+    if counting:
+        out['statistics'] = counting
+    return out
+
+
+def read_statistics(folder, number):
+    """What counting costs: the same chain from two builds in turns, by the wall clock, for a
+    build that counts nothing does not know its busy cycles either."""
+    wall = {}
+    for build in ('counted', 'uncounted'):
+        for path in glob.glob(os.path.join(folder, f'{build}-*.{number}.json')):
+            for row in (read_json(path) or {}).get('chain', []):
+                if 'wall' in row:
+                    wall.setdefault(count_name(row['flows']), {}).setdefault(build, []).append(
+                        row['wall']['cycles'])
+    out = {}
+    for flows, found in wall.items():
+        if len(found) == 2:
+            with_, without = (statistics.median(found[b]) for b in ('counted', 'uncounted'))
+            out[f'flows_{flows}'] = {'with_cycles': with_, 'without_cycles': without,
+                                     'overhead': with_ / without - 1}
     return out
 
 
@@ -92,7 +122,7 @@ def numbers(folder):
 
 def combine(passes):
     out = {'chain': merge_rows([p['chain'] for p in passes])}
-    for name in SCENARIOS + ('tsc_hz',):
+    for name in SCENARIOS + ('statistics', 'tsc_hz'):
         values = [p[name] for p in passes if p.get(name) is not None]
         if values:
             out[name] = merge(values)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the Sluice authors
 """The flat object `metrics` of report.json, and its spread. Keys: bench/README.md."""
+from gather import count_name
 
 # (key, path in the scenario's object)
 SCALARS = {
@@ -31,19 +32,12 @@ SCALARS = {
         ('lanes_2.floor_speedup', 'floor_speedup'),
     ],
     'statistics': [
-        ('stats.overhead', 'overhead'),
-        ('stats.with_cycles', 'with_cycles'),
-        ('stats.without_cycles', 'without_cycles'),
+        ('stats.overhead', 'flows_100k.overhead'),
+        ('stats.with_cycles', 'flows_100k.with_cycles'),
+        ('stats.without_cycles', 'flows_100k.without_cycles'),
+        ('stats.flows_1k.overhead', 'flows_1k.overhead'),
     ],
 }
-
-
-def count_name(n):
-    """1000 -> 1k, 100000 -> 100k, 1000000 -> 1m, 10 -> 10"""
-    for unit, name in ((1_000_000, 'm'), (1_000, 'k')):
-        if n >= unit and n % unit == 0:
-            return f'{n // unit}{name}'
-    return str(n)
 
 
 def look_up(data, path):
@@ -81,6 +75,9 @@ def of_row(row):
         if floor in row and prefix.startswith('chain.'):
             f = row[floor]
             out[f'{floor}.{prefix[len("chain."):]}.cycles'] = (f['cycles'], f['min'], f['max'])
+    if 'lookup' in row and 'rte_hash' in row and prefix.startswith('chain.'):
+        times = row['lookup']['cycles'] / row['rte_hash']['cycles']
+        out[f'lookup.{prefix[len("chain."):]}.times_rte_hash'] = (times,) * 3
     if 'ratio' in row:
         out[f'{prefix}.ratio'] = (row['ratio'],) * 3
     return out

@@ -99,6 +99,13 @@ def pair_table(report, name, title):
     return table((title, ''), [(k.replace('_', ' '), auto(v)) for k, v in data.items()]) if data else ''
 
 
+def statistics_table(report):
+    rows = [(k.replace('_', ' '), number(v['with_cycles']), number(v['without_cycles']),
+             f'{100 * v["overhead"]:.1f} %') for k, v in (report.get('statistics') or {}).items()]
+    return table(('statistics, histograms, counters: cycles by the wall clock', 'with', 'without',
+                  'overhead'), rows)
+
+
 def part_table(report):
     rows = []
     for part, entries in (report.get('parts') or {}).items():
@@ -132,7 +139,9 @@ def conditions_text(report):
 
 def missing(report):
     items = ''.join(f'<li><b>{escape(k)}</b>: {escape(v)}</li>' for k, v in report['missing'].items())
-    return f'<p>Not measured in this run:</p><ul>{items}</ul>' if items else ''
+    out = f'<p>Not measured in this run:</p><ul>{items}</ul>' if items else ''
+    doubts = ''.join(f'<li>{escape(d)}</li>' for d in report['doubts'])
+    return out + (f'<p>Doubtful in this run:</p><ul>{doubts}</ul>' if doubts else '')
 
 
 def page(report):
@@ -169,7 +178,7 @@ def page(report):
                                   'parts cost alone.')),
         section('Cores', pair_table(report, 'handover', 'a hand-over between two workers'),
                 pair_table(report, 'lanes', 'two lanes on two cores'),
-                pair_table(report, 'statistics', 'statistics, histograms, counters')),
+                statistics_table(report)),
         section('Containers beside Sluice',
                 plot('Round trip, p50 µs', figures.overlay(report, 'rtt_p50_us', 1), ''),
                 plot('Round trip, p99 µs', figures.overlay(report, 'rtt_p99_us', 1), ''),

@@ -6,7 +6,7 @@ import math
 from html import escape
 
 WIDTH, HEIGHT = 720, 380
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 52
+LEFT, RIGHT, TOP, BOTTOM = 80, 16, 16, 52
 
 
 def text_of(value):
@@ -79,11 +79,11 @@ def legend(entries, top):
     return parts, y + 16 - top if entries else 0
 
 
-def frame(x, y, x_label, y_label, x_ticks, bottom):
+def frame(x, y, x_label, y_label, x_ticks, bottom, y_text=text_of):
     parts = []
     for value in y.ticks():
         parts.append(line(LEFT, y(value), WIDTH - RIGHT, y(value), 'grid'))
-        parts.append(text(LEFT - 8, y(value) + 4, text_of(value), text_anchor='end', class_='small'))
+        parts.append(text(LEFT - 8, y(value) + 4, y_text(value), text_anchor='end', class_='small'))
     for value, label in x_ticks:
         parts.append(line(x(value), bottom, x(value), bottom + 4, 'axis'))
         parts.append(text(x(value), bottom + 18, label, text_anchor='middle', class_='small'))
@@ -95,7 +95,8 @@ def frame(x, y, x_label, y_label, x_ticks, bottom):
     return parts
 
 
-def lines(series, x_label, y_label, label, x_ticks=None, x_log=True, y_log=False, dots=True):
+def lines(series, x_label, y_label, label, x_ticks=None, x_log=True, y_log=False, dots=True,
+          y_text=text_of):
     """series: [(class, name, [(x, y, low, high) or (x, y)])]; class `ref…`: dashed."""
     series = [s for s in series if s[2]]
     xs = [p[0] for s in series for p in s[2]]
@@ -111,7 +112,7 @@ def lines(series, x_label, y_label, label, x_ticks=None, x_log=True, y_log=False
         step = nice_step(max(ys) or 1)
         y = Axis(0, math.ceil(max(ys) / step) * step or 1, bottom, TOP)
     ticks = [(v, text_of(v)) for v in (x_ticks or x.ticks())]
-    parts = frame(x, y, x_label, y_label, ticks, bottom)
+    parts = frame(x, y, x_label, y_label, ticks, bottom, y_text)
     for class_, name, points in series:
         path = ' '.join(f'{x(p[0]):.1f},{y(p[1]):.1f}' for p in points)
         parts.append(tag('polyline', points=path, class_=f'line {class_}'))

@@ -67,7 +67,12 @@ def print_scenarios(data):
         table(('', 'thousand/s', 'cycles', 'its parts alone'),
               [(kind, number(v['kps']), number(v['cycles'], 0), number(v.get('parts_cycles'), 0))
                for kind, v in data['newflows'].items()])
-    for name in ('handover', 'lanes', 'statistics'):
+    if 'statistics' in data:
+        print('What counting costs: TSC cycles a packet by the wall clock, ports included')
+        table(('flows', 'counted', 'not counted', 'overhead'),
+              [(k, number(v['with_cycles']), number(v['without_cycles']),
+                f'{100 * v["overhead"]:.1f} %') for k, v in data['statistics'].items()])
+    for name in ('handover', 'lanes'):
         if name in data:
             print(name)
             table(('', ''), [(k, auto(v)) for k, v in data[name].items()])
@@ -79,5 +84,7 @@ def print_all(report):
     print_goals(report['goals'])
     for what, why in report['missing'].items():
         print(f'missing: {what}: {why}')
+    for doubt in report['doubts']:
+        print(f'doubtful: {doubt}')
     if report['conditions'].get('quiet') is False:
         print('This machine was not quiet: compare ratios, not cycles.')
