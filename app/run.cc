@@ -231,9 +231,24 @@ void RunningAppliance::serve() {
 }
 
 void RunningAppliance::end_workers() {
-  const auto deadline = std::chrono::steady_clock::now() + kEndPatience;
+  Appliance& appliance = *runtime_.appliance;
+  // A million events take the disk a while: patience is with who gets on.
+  const auto flows_left = [&] {
+    uint64_t sum = 0;
+    for (unsigned lane = 0; lane < appliance.lanes(); ++lane) {
+      const FlowTable& table = appliance.flow_table(lane);
+      sum += uint64_t{table.size()} + table.pending();
+    }
+    return sum;
+  };
   const auto wait_for = [&](const char* what, const auto& condition) {
+    auto deadline = std::chrono::steady_clock::now() + kEndPatience;
+    uint64_t left = flows_left();
     while (!condition()) {
+      if (const uint64_t now = flows_left(); now != left) {
+        left = now;
+        deadline = std::chrono::steady_clock::now() + kEndPatience;
+      }
       if (std::chrono::steady_clock::now() > deadline) {
         spdlog::critical("a worker does not come to rest ({}); giving up", what);
         spdlog::shutdown();
@@ -242,7 +257,6 @@ void RunningAppliance::end_workers() {
       std::this_thread::sleep_for(1ms);
     }
   };
-  Appliance& appliance = *runtime_.appliance;
   appliance.pause();
   wait_for("pause", [&] { return appliance.paused(); });
   appliance.request_shutdown();
