@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -98,6 +99,13 @@ void start_eal(const EalOptions& options) {
   arguments.assign(1, "sluice");
   arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
   arguments.push_back("--log-level=*:" + options.log_level);
+  // DPDK uses 512-bit vectors, where the CPU has them, only if it is asked to.
+  const auto names_width = [](const std::string& a) {
+    return a.starts_with("--force-max-simd-bitwidth");
+  };
+  if (std::none_of(arguments.begin(), arguments.end(), names_width)) {
+    arguments.push_back("--force-max-simd-bitwidth=512");
+  }
 
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
