@@ -134,6 +134,14 @@ Lane::Lane(const LaneOptions& options) {
     r.replay = appliance.replay;
     resources_.push_back(r);
   }
+  size_t stage = 0;
+  for (size_t i = 0; i < lane.workers.size(); ++i) {
+    const size_t hops = lane.workers.size() - 1 - i;
+    for (size_t end = stage + lane.workers[i].stages.size(); stage < end; ++stage) {
+      resources_[stage].under_way =
+          static_cast<unsigned>(hops * (kWorkerRingSize + Burst::kCapacity));
+    }
+  }
   shared_.lane = options.index;
   shared_.table = table_.get();
   shared_.fragments = fragments_.get();

@@ -63,6 +63,9 @@ struct StageResources {
   size_t slot_offset = sizeof(FlowContext) + kMaxStages * sizeof(StageState);
   int socket_id = -1;
   uint32_t flow_capacity = 0;  // flows of the lane's table
+  // Messages that may be under way to later workers: what a flow's packets among
+  // them may read must outlive its end by as many ends.
+  unsigned under_way = 0;
   EventQueue* events = nullptr;
   const Directory* directory = nullptr;
   bool replay = false;  // time is the capture's; nothing may be lost for want of room

@@ -35,9 +35,8 @@ uint16_t ip_length(rte_mbuf* m) {
   return static_cast<uint16_t>(std::min({said, there, uint32_t{UINT16_MAX}}));
 }
 
-// 64 bytes hold a name of 39 characters, as nearly all are.
 size_t host_bytes(uint32_t flow_capacity) {
-  return std::clamp<size_t>(size_t{64} * flow_capacity, size_t{1} << 20, size_t{1} << 30);
+  return std::clamp<size_t>(FlowReporter::kHostBytes * flow_capacity, size_t{1} << 20, size_t{1} << 30);
 }
 
 }  // namespace
@@ -45,7 +44,7 @@ size_t host_bytes(uint32_t flow_capacity) {
 DpiStage::DpiStage(const StageResources& resources)
     : Stage(resources),
       reporter_(resources.events, resources.lane, host_bytes(resources.flow_capacity),
-                !resources.replay, counters_) {}
+                !resources.replay, resources.under_way, counters_) {}
 
 void DpiStage::process(Burst& burst, const StagePolicy&, LanePart* lane_part) noexcept {
   auto& part = static_cast<DpiPart&>(*lane_part);

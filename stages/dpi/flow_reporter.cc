@@ -115,11 +115,29 @@ uint32_t quic_version(std::span<const uint8_t> payload) {
   return 0;
 }
 
+// A host's name and all others that its flow has had.
+void free_names(const HostName* host) noexcept {
+  NamedHost* const present = NamedHost::of(host);
+  if (present == nullptr) return;
+  for (NamedHost* other = present->next; other != present;) {
+    arena_free(std::exchange(other, other->next));
+  }
+  arena_free(present);
+}
+
 }  // namespace
 
 FlowReporter::FlowReporter(EventQueue* events, uint16_t lane, size_t host_bytes, bool prefault,
-                           DpiCounters& counters)
-    : events_(events), lane_(lane), hosts_(host_bytes, prefault), counters_(counters) {}
+                           unsigned under_way, DpiCounters& counters)
+    : events_(events),
+      lane_(lane),
+      hosts_(host_bytes + size_t{under_way} * kHostBytes, prefault),
+      ended_(under_way),
+      counters_(counters) {}
+
+FlowReporter::~FlowReporter() {
+  for (const HostName* host : ended_) free_names(host);
+}
 
 bool FlowReporter::observe(rte_mbuf* m, Flow& flow, Inspection& inspection,
                            const Classification& found) noexcept {
@@ -282,13 +300,13 @@ bool FlowReporter::name_unnamed(Flow& flow, std::string_view name) noexcept {
 
 void FlowReporter::forget_host(Flow& flow) noexcept {
   FlowContext& c = context(flow);
-  NamedHost* const present = NamedHost::of(c.host);
-  c.host = nullptr;
-  if (present == nullptr) return;
-  for (NamedHost* other = present->next; other != present;) {
-    arena_free(std::exchange(other, other->next));
+  if (c.host == nullptr) return;
+  if (ended_.empty()) {
+    free_names(std::exchange(c.host, nullptr));
+    return;
   }
-  arena_free(present);
+  free_names(std::exchange(ended_[next_ended_], c.host));
+  if (++next_ended_ == ended_.size()) next_ended_ = 0;
 }
 
 Event* FlowReporter::event(EventType type, const Flow& flow, const Where& where) noexcept {

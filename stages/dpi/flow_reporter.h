@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "chain/event.h"
 #include "chain/flow_context.h"
@@ -26,12 +27,16 @@ class FlowReporter {
  public:
   // Requests and queries read of one flow while it is inspected.
   static constexpr uint8_t kMaxRequests = 32;
+  // In the arena, for a name of 39 characters, as nearly all are.
+  static constexpr size_t kHostBytes = 64;
   // Different host names of one flow; later ones don't count.
   static constexpr unsigned kMaxNames = 4;
 
   // `host_bytes`: for the host names of all flows. `events` may be null.
+  // `under_way`: see StageResources.
   FlowReporter(EventQueue* events, uint16_t lane, size_t host_bytes, bool prefault,
-               DpiCounters& counters);
+               unsigned under_way, DpiCounters& counters);
+  ~FlowReporter();
 
   // Reads what the packet says. True if the flow's host name is another one now.
   bool observe(rte_mbuf* m, Flow& flow, Inspection& inspection,
@@ -41,7 +46,8 @@ class FlowReporter {
   // The flow is decided: tells of its handshake, if it had one. True as above.
   bool conclude(Flow& flow, Inspection& inspection, const Classification& found) noexcept;
 
-  // The flow is over: gives back all of its names.
+  // The flow is over: its names are given back when no later worker can have a
+  // packet of it any more.
   void forget_host(Flow& flow) noexcept;
 
   const Arena& host_memory() const noexcept { return hosts_; }
@@ -70,6 +76,8 @@ class FlowReporter {
   EventQueue* events_;
   uint16_t lane_;
   Arena hosts_;
+  std::vector<const HostName*> ended_;  // names of the flows that ended last, in a circle
+  size_t next_ended_ = 0;
   DpiCounters& counters_;
 };
 

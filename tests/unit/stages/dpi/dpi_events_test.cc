@@ -163,6 +163,24 @@ TEST_P(DpiEventsTest, StopsReadingDnsAfterABoundedNumberOfPackets) {
   end(*flow);
 }
 
+// A later worker may still have packets of a flow that has ended here.
+TEST_P(DpiEventsTest, KeepsAnEndedFlowsNameWhileItsPacketsMayBeUnderWay) {
+  StageResources behind_a_ring = *resources;
+  behind_a_ring.under_way = 2;
+  use(behind_a_ring);
+  install();
+  std::vector<FlowPtr> flows;
+  for (unsigned i = 0; i < 3; ++i) {
+    flows.push_back(open(from_client()));
+    handshake(*flows.back());
+    send(*flows.back(), from_client().payload("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"));
+    end(*flows.back());
+    EXPECT_EQ(host(*flows.back()), "a.example");
+  }
+  EXPECT_EQ(stage->host_memory().in_use(), 2u * 64u) << "the first one's is free again";
+  for (auto& flow : flows) flow->context().host = nullptr;
+}
+
 TEST_P(DpiEventsTest, GoesOnWhenNobodyTakesEvents) {
   install("[stage.dpi]\nmax_flows = 512\narena_mb = 4\n");
   server_port = 53;

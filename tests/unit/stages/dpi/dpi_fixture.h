@@ -43,8 +43,11 @@ class DpiTest : public PacketTestWith<DpiFamily> {
     resources.directory = &directory;
     resources.events = events.get();
     resources.replay = true;
-    this->resources = std::make_unique<StageResources>(resources);
-    stage_owner = kDpiStage.create(resources);
+    use(resources);
+  }
+  void use(const StageResources& wanted) {
+    resources = std::make_unique<StageResources>(wanted);
+    stage_owner = kDpiStage.create(wanted);
     stage = static_cast<DpiStage*>(stage_owner.get());
   }
 
