@@ -21,7 +21,7 @@ build=(
   iproute2 ethtool
 )
 tests=(
-  clang libclang-rt-dev valgrind python3 lua5.4
+  clang libclang-rt-dev valgrind python3 python3-yaml lua5.4
   curl openssl dnsutils dnsmasq-base netcat-openbsd openssh-client openssh-server
   nginx-light iputils-ping iperf3 tcpdump
 )
