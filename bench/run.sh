@@ -145,6 +145,10 @@ chain_bench() {
   missing "${name%-[0-9]}" "$(grep -v '^Run with' "$log" | tail -n 1 | cut -c1-200)"
 }
 
+count_at() { # PASS TURN FOLDER NAME
+  FROM=$3 chain_bench "$1" "$4-$2" established --flows 1000,100000 --no-floors
+}
+
 most_flows=4000000
 scenario() { # PASS NAME
   case "$2" in
@@ -159,9 +163,11 @@ scenario() { # PASS NAME
       --placements pinned-pipeline --no-floors ;;
     statistics)
       local i
-      for i in 1 2 3; do   # in turns
-        FROM=$BUILD chain_bench "$1" counted-$i established --flows 1000,100000 --no-floors
-        FROM=$UNCOUNTED chain_bench "$1" uncounted-$i established --flows 1000,100000 --no-floors
+      # In turns, and each first as often as second.
+      for i in 1 2 3 4; do
+        [ $((i % 2)) = 0 ] || count_at "$1" $i "$BUILD" counted
+        count_at "$1" $i "$UNCOUNTED" uncounted
+        [ $((i % 2)) = 1 ] || count_at "$1" $i "$BUILD" counted
       done ;;
     *) chain_bench "$@" "$2" ;;
   esac

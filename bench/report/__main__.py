@@ -28,7 +28,7 @@ def build(raw, quick):
         'spread': spread,
         'goals': [{'what': w, 'value': v, 'op': o, 'bound': b, 'met': m} for w, v, o, b, m in goals],
         'missing': data.pop('missing'),
-        'doubts': known.doubts(data['chain']),
+        'doubts': known.doubts(data),
         'machine': machine.machine(),
         'versions': machine.versions(),
         'commit': machine.commit(),

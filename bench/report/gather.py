@@ -97,19 +97,20 @@ def read_pass(folder, number):
 def read_statistics(folder, number):
     """What counting costs: the same chain from two builds in turns, by the wall clock, for a
     build that counts nothing does not know its busy cycles either."""
-    wall = {}
-    for build in ('counted', 'uncounted'):
-        for path in glob.glob(os.path.join(folder, f'{build}-*.{number}.json')):
-            for row in (read_json(path) or {}).get('chain', []):
-                if 'wall' in row:
-                    wall.setdefault(count_name(row['flows']), {}).setdefault(build, []).append(
-                        row['wall']['cycles'])
+    wall = {}   # flows -> [(with, without) of each turn]
+    for path in sorted(glob.glob(os.path.join(folder, f'counted-*.{number}.json'))):
+        rows = [{row['flows']: row['wall']['cycles']
+                 for row in (read_json(p) or {}).get('chain', []) if 'wall' in row}
+                for p in (path, os.path.join(folder, 'un' + os.path.basename(path)))]
+        for flows in rows[0].keys() & rows[1].keys():
+            wall.setdefault(flows, []).append((rows[0][flows], rows[1][flows]))
     out = {}
-    for flows, found in wall.items():
-        if len(found) == 2:
-            with_, without = (statistics.median(found[b]) for b in ('counted', 'uncounted'))
-            out[f'flows_{flows}'] = {'with_cycles': with_, 'without_cycles': without,
-                                     'overhead': with_ / without - 1}
+    for flows, turns in sorted(wall.items()):
+        shares = [with_ / without - 1 for with_, without in turns]
+        out[f'flows_{count_name(flows)}'] = {
+            'with_cycles': statistics.median(t[0] for t in turns),
+            'without_cycles': statistics.median(t[1] for t in turns),
+            'overhead': statistics.median(shares), 'min': min(shares), 'max': max(shares)}
     return out
 
 

@@ -32,10 +32,8 @@ SCALARS = {
         ('lanes_2.floor_speedup', 'floor_speedup'),
     ],
     'statistics': [
-        ('stats.overhead', 'flows_100k.overhead'),
         ('stats.with_cycles', 'flows_100k.with_cycles'),
         ('stats.without_cycles', 'flows_100k.without_cycles'),
-        ('stats.flows_1k.overhead', 'flows_1k.overhead'),
     ],
 }
 
@@ -105,6 +103,9 @@ def all_of(data):
             value = look_up(data.get(scenario), path)
             if value is not None:
                 out[key] = (value,) * 3
+    for flows, v in (data.get('statistics') or {}).items():
+        key = 'stats.overhead' if flows == 'flows_100k' else f'stats.{flows}.overhead'
+        out[key] = (v['overhead'], v['min'], v['max'])
     for kind in ('ndpi', 'signatures'):
         cycles, parts = (out.get(f'newflows.{kind}.{c}') for c in ('cycles', 'parts_cycles'))
         if cycles and parts:

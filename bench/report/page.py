@@ -65,8 +65,10 @@ def goal_table(report):
         f'<td>{"≤" if g["op"] == "<=" else "≥"} {auto(g["bound"])}</td>'
         f'<td class="{"met" if g["met"] else "unmet"}">{"met" if g["met"] else "not met"}</td></tr>'
         for g in report['goals'])
+    note = ('<p>The machine was not quiet, or figures are doubtful (below): this table decides '
+            'nothing.</p>' if report['doubts'] or report['conditions'].get('quiet') is False else '')
     return (f'<div class="scroll"><table><thead><tr><th>figure</th><th>measured</th><th>goal</th>'
-            f'<th></th></tr></thead><tbody>{rows}</tbody></table></div>') if rows else ''
+            f'<th></th></tr></thead><tbody>{rows}</tbody></table></div>' + note) if rows else ''
 
 
 def spread(row, name):
@@ -101,7 +103,7 @@ def pair_table(report, name, title):
 
 def statistics_table(report):
     rows = [(k.replace('_', ' '), number(v['with_cycles']), number(v['without_cycles']),
-             f'{100 * v["overhead"]:.1f} %') for k, v in (report.get('statistics') or {}).items()]
+             f'{100 * v["overhead"]:.1f} % ({100 * v["min"]:.1f} – {100 * v["max"]:.1f})') for k, v in (report.get('statistics') or {}).items()]
     return table(('statistics, histograms, counters: cycles by the wall clock', 'with', 'without',
                   'overhead'), rows)
 

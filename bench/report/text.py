@@ -69,9 +69,9 @@ def print_scenarios(data):
                for kind, v in data['newflows'].items()])
     if 'statistics' in data:
         print('What counting costs: TSC cycles a packet by the wall clock, ports included')
-        table(('flows', 'counted', 'not counted', 'overhead'),
+        table(('flows', 'counted', 'not counted', 'overhead', 'min..max'),
               [(k, number(v['with_cycles']), number(v['without_cycles']),
-                f'{100 * v["overhead"]:.1f} %') for k, v in data['statistics'].items()])
+                f'{100 * v["overhead"]:.1f} %', f'{100 * v["min"]:.1f}..{100 * v["max"]:.1f} %') for k, v in data['statistics'].items()])
     for name in ('handover', 'lanes'):
         if name in data:
             print(name)
@@ -87,4 +87,4 @@ def print_all(report):
     for doubt in report['doubts']:
         print(f'doubtful: {doubt}')
     if report['conditions'].get('quiet') is False:
-        print('This machine was not quiet: compare ratios, not cycles.')
+        print('This machine was not quiet: compare ratios, not cycles; what is met or not decides nothing.')
