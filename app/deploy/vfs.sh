@@ -124,7 +124,7 @@ precious() {
     ip -4 route show default 2>/dev/null || true
     ip -6 route show default 2>/dev/null || true
     [ -z "${SSH_CONNECTION:-}" ] || ip route get "${SSH_CONNECTION%% *}" 2>/dev/null || true
-  } | grep -o 'dev [^ ]*' | sort -u | while read -r _ name; do echo "$name"; beneath "$name"; done
+  } | sed -n 's/.*dev \([^ ]*\).*/\1/p' | sort -u | while read -r name; do echo "$name"; beneath "$name"; done
 }
 guard() { # INTERFACE
   [[ -z $1 || " $precious " != *" $1 "* ]] ||

@@ -47,7 +47,7 @@ mkdir -p "$work/bin"
 cat >"$work/bin/ip" <<'END'
 #!/bin/sh
 case "$*" in
-  "-4 route show default") echo "default via 192.0.2.1 dev $FAKE_ROUTE proto static" ;;
+  "-4 route show default") [ -z "$FAKE_ROUTE" ] || echo "default via 192.0.2.1 dev $FAKE_ROUTE proto static" ;;
   "-6 route show default") ;;
   "link show dev "*) echo "2: pf: <UP> state UP"; printf '%b' "$FAKE_VF" ;;
 esac
@@ -92,6 +92,8 @@ machine igb vfio-pci
 [ "$(./vfs.sh ens1f0)" = 0000:81:10.0 ] || fail "a machine that is ready: $(./vfs.sh ens1f0)"
 [ "$(SLUICE_PFS=0000:81:00.0 ./vfs.sh --mac 02:00:00:00:00:01 --pages 10)" = \
   "NUMA node 1: take lcores from ?"$'\n'"0000:81:10.0" ] || fail "the same by PCI address and environment"
+
+[ "$(FAKE_ROUTE='' ./vfs.sh ens1f0)" = 0000:81:10.0 ] || fail "a machine without a default route"
 
 FAKE_VF=${FAKE_VF/checking off/checking on}
 [ "$(changes ./vfs.sh ens1f0)" = $'0\n+ ip link set ens1f0 vf 0 spoofchk off' ] || fail "spoof check"
