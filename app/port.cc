@@ -221,7 +221,8 @@ void Port::close() {
 
 rte_eth_link Port::link() const {
   rte_eth_link link{};
-  if (started_) rte_eth_link_get_nowait(id_, &link);
+  // A device that can't tell is a link that is down.
+  if (started_ && rte_eth_link_get_nowait(id_, &link) != 0) link = {};
   // DPDK 22.11 reports every started af_packet port as up.
   if (is_af_packet(config_.device)) {
     if (const auto name = kernel_interface(config_.device)) {

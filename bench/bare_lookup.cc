@@ -37,8 +37,10 @@ uint8_t read_key(rte_mbuf* m, FlowKey& key) noexcept {
     udp = reinterpret_cast<const uint8_t*>(ip + 1);
   } else {
     const auto* ip = rte_pktmbuf_mtod_offset(m, const rte_ipv6_hdr*, kEthernetLen);
-    source = _mm_loadu_si128(reinterpret_cast<const __m128i*>(ip->src_addr));
-    destination = _mm_loadu_si128(reinterpret_cast<const __m128i*>(ip->dst_addr));
+    source =
+        _mm_loadu_si128(reinterpret_cast<const __m128i*>(reinterpret_cast<const uint8_t*>(ip) + 8));
+    destination = _mm_loadu_si128(
+        reinterpret_cast<const __m128i*>(reinterpret_cast<const uint8_t*>(ip) + 24));
     proto = ip->proto;
     family = kFamilyIpv6;
     udp = reinterpret_cast<const uint8_t*>(ip + 1);

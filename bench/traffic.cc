@@ -22,6 +22,7 @@ namespace {
 
 constexpr uint16_t kEthernetLen = 14;
 constexpr uint16_t kFcs = 4;
+constexpr unsigned kIpv6Source = kEthernetLen + 8, kIpv6Destination = kEthernetLen + 24;
 constexpr uint16_t kNtpMessage = 48;
 constexpr uint16_t kImixSizes[12] = {64, 64, 594, 64, 64, 594, 64, 594, 64, 1518, 64, 594};
 
@@ -82,7 +83,7 @@ TrafficInput::TrafficInput(const std::vector<Tuple>& tuples, Family family, bool
       ip->vtc_flow = rte_cpu_to_be_32(6u << 28);
       ip->hop_limits = 64;
       ip->proto = 17;
-      ip->src_addr[0] = ip->dst_addr[0] = 0xfd;
+      frame[kIpv6Source] = frame[kIpv6Destination] = 0xfd;
     }
     frame[header_len(family_)] = 0x23;  // NTP: version 4, client
     rte_ring_sp_enqueue(free_, m);
@@ -116,8 +117,9 @@ void TrafficInput::write_frame(rte_mbuf* m, const Tuple& tuple, uint16_t size) c
   } else {
     auto* ip = rte_pktmbuf_mtod_offset(m, rte_ipv6_hdr*, kEthernetLen);
     ip->payload_len = rte_cpu_to_be_16(udp_len);
-    std::memcpy(&ip->src_addr[12], &source, sizeof(source));
-    std::memcpy(&ip->dst_addr[12], &destination, sizeof(destination));
+    auto* frame = rte_pktmbuf_mtod(m, uint8_t*);
+    std::memcpy(frame + kIpv6Source + 12, &source, sizeof(source));
+    std::memcpy(frame + kIpv6Destination + 12, &destination, sizeof(destination));
   }
   auto* udp = rte_pktmbuf_mtod_offset(m, rte_udp_hdr*, header_len(family_) - sizeof(rte_udp_hdr));
   udp->dgram_len = rte_cpu_to_be_16(udp_len);

@@ -17,6 +17,7 @@ namespace sluice {
 
 namespace {
 
+constexpr uint8_t kEchoReply4 = 0, kEchoRequest4 = 8;  // RFC 792
 constexpr uint8_t kEchoRequest6 = 128, kEchoReply6 = 129;
 constexpr uint8_t kNeighbourSolicitation = 135, kNeighbourAdvertisement = 136;
 constexpr uint8_t kSourceLinkLayer = 1, kTargetLinkLayer = 2;
@@ -85,7 +86,7 @@ void turn_echo_round(rte_mbuf* m, bool ipv6, const ForwardingPort& port) noexcep
   if (uint8_t* icmp = icmp_of(m, ipv6)) {
     uint16_t before, after, sum;
     std::memcpy(&before, icmp, 2);
-    icmp[0] = ipv6 ? kEchoReply6 : RTE_IP_ICMP_ECHO_REPLY;
+    icmp[0] = ipv6 ? kEchoReply6 : kEchoReply4;
     std::memcpy(&after, icmp, 2);
     std::memcpy(&sum, icmp + 2, 2);
     sum = updated_checksum(sum, before, after);
@@ -199,7 +200,7 @@ Answer answer_solicitation(rte_mbuf* m, const ForwardingPort& port) noexcept {
 
 Answer answer_echo(rte_mbuf* m, const ForwardingPort& port) noexcept {
   const bool ipv6 = meta(m).flags & kMetaIpv6;
-  const uint8_t request = ipv6 ? kEchoRequest6 : RTE_IP_ICMP_ECHO_REQUEST;
+  const uint8_t request = ipv6 ? kEchoRequest6 : kEchoRequest4;
   // IP options and extension headers (source routes among them) would have to
   // be turned round, too.
   const size_t plain = ipv6 ? sizeof(rte_ipv6_hdr) : sizeof(rte_ipv4_hdr);

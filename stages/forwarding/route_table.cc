@@ -7,6 +7,7 @@
 #include <rte_fib.h>
 #include <rte_fib6.h>
 #include <rte_memory.h>
+#include <rte_version.h>
 
 #include <algorithm>
 #include <atomic>
@@ -18,6 +19,19 @@
 namespace sluice {
 
 namespace {
+
+// DPDK 24.11 gave IPv6 addresses a type of their own.
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 11, 0, 0)
+using FibAddress = rte_ipv6_addr;
+const rte_ipv6_addr* fib_argument(const FibAddress& address) {
+  return &address;
+}
+#else
+using FibAddress = uint8_t[RTE_FIB6_IPV6_ADDR_SIZE];
+const uint8_t* fib_argument(const FibAddress& address) {
+  return address;
+}
+#endif
 
 // EAL's registries want names; those of a running policy and of the one that
 // is compiled beside it must differ.
@@ -143,8 +157,10 @@ void RouteTable::build_ipv6(const std::vector<const Route*>& routes, size_t smal
   ipv6_.reset(rte_fib6_create(unique_name("fib6").c_str(), SOCKET_ID_ANY, &conf));
   if (!ipv6_) fail("rte_fib6_create", rte_errno);
   for (const Route* route : routes) {
-    const int result = rte_fib6_add(ipv6_.get(), route->prefix.address.bytes.data(),
-                                    route->prefix.length, add_target(route->target));
+    FibAddress address;
+    std::memcpy(&address, route->prefix.address.bytes.data(), sizeof(address));
+    const int result = rte_fib6_add(ipv6_.get(), fib_argument(address), route->prefix.length,
+                                    add_target(route->target));
     if (result != 0) fail("rte_fib6_add", -result);
   }
 }
@@ -159,10 +175,10 @@ uint32_t RouteTable::find_ipv4(const uint8_t* address) const noexcept {
 
 uint32_t RouteTable::find_ipv6(const uint8_t* address) const noexcept {
   if (!ipv6_) return 0;
-  uint8_t copy[1][RTE_FIB6_IPV6_ADDR_SIZE];
-  std::memcpy(copy[0], address, sizeof(copy[0]));
+  FibAddress copy;
+  std::memcpy(&copy, address, sizeof(copy));
   uint64_t index = 0;
-  rte_fib6_lookup_bulk(ipv6_.get(), copy, &index, 1);
+  rte_fib6_lookup_bulk(ipv6_.get(), &copy, &index, 1);
   return static_cast<uint32_t>(index);
 }
 
