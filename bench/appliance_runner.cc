@@ -67,12 +67,7 @@ ApplianceRunner::ApplianceRunner(const RunnerOptions& options) : threaded_(optio
   if (!appliance_->install(std::move(policy), error)) fail(error);
   if (!threaded_) return;
   for (Worker* worker : appliance_->workers()) {
-    threads_.emplace_back([worker] {
-      pin(worker->lcore());
-      rte_thread_register();
-      worker->run();
-      rte_thread_unregister();
-    });
+    threads_.emplace_back([this, worker] { work(*worker); });
   }
   // Somebody takes the events, as the event writer would.
   drain_ = std::thread([this] {
@@ -82,9 +77,20 @@ ApplianceRunner::ApplianceRunner(const RunnerOptions& options) : threaded_(optio
   });
 }
 
+void ApplianceRunner::work(Worker& worker) {
+  pin(worker.lcore());
+  rte_thread_register();
+  while (!worker.stopped()) {
+    worker.poll();
+    held_.wait(true, std::memory_order_relaxed);
+  }
+  rte_thread_unregister();
+}
+
 ApplianceRunner::~ApplianceRunner() {
   rest();
   pause();
+  resume_polling();
   appliance_->request_shutdown();
   for (Worker* worker : appliance_->workers()) {
     while (!worker->stopped()) advance();
@@ -108,6 +114,17 @@ void ApplianceRunner::advance() {
 void ApplianceRunner::pause() {
   appliance_->pause();
   while (!appliance_->paused()) advance();
+  held_ = true;
+}
+
+void ApplianceRunner::resume() {
+  resume_polling();
+  appliance_->resume();
+}
+
+void ApplianceRunner::resume_polling() {
+  held_ = false;
+  held_.notify_all();
 }
 
 void ApplianceRunner::rest() {

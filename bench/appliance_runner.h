@@ -41,15 +41,20 @@ class ApplianceRunner {
 
   // Lets the workers get on for a moment: theirs is the time, or this thread.
   void advance();
+  // Until resume() no worker does anything, not even poll: their cores are free.
   void pause();
-  void resume() { appliance_->resume(); }
+  void resume();
   // Until nothing is transmitted any more.
   void rest();
 
  private:
   unsigned drain_events();
 
+  void work(Worker& worker);
+  void resume_polling();
+
   const bool threaded_;
+  std::atomic<bool> held_{false};
   std::unique_ptr<ConfigDocument> document_;
   Config config_;
   Directory directory_;
