@@ -15,6 +15,7 @@
 #include "app/commands.h"
 #include "app/eve_stats.h"
 #include "app/runtime.h"
+#include "app/service_manager.h"
 #include "chain/worker.h"
 
 namespace sluice {
@@ -74,7 +75,8 @@ void ControlLoop::run() {
     const uint64_t now_ms = monotonic_ms();
     if (now_ms >= next_watch_ms_) {
       next_watch_ms_ = now_ms + kWatchMs;
-      watch_hearts(now_ms);
+      // A service manager that asks for signs of life gets them while all workers live.
+      if (watch_hearts(now_ms)) notify_service_manager("WATCHDOG=1");
       watch_links();
       for (const std::string& warning : events_.turn(event_trouble(runtime_), now_ms)) {
         spdlog::warn("{}", warning);
@@ -98,7 +100,8 @@ void ControlLoop::take_signal() {
   }
 }
 
-void ControlLoop::watch_hearts(uint64_t now_ms) {
+bool ControlLoop::watch_hearts(uint64_t now_ms) {
+  bool all_live = true;
   const auto& workers = runtime_.appliance->workers();
   const auto& line = runtime_.appliance->line();
   for (size_t i = 0; i < workers.size(); ++i) {
@@ -118,7 +121,9 @@ void ControlLoop::watch_hearts(uint64_t now_ms) {
                        worker.lcore(), now_ms - heart.since_ms,
                        stage < line.size() ? line[stage]->name : "no stage", worker.generation());
     }
+    all_live = all_live && !heart.stalled;
   }
+  return all_live;
 }
 
 void ControlLoop::watch_links() {
