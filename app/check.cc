@@ -7,8 +7,11 @@
 #include <array>
 #include <cstdio>
 #include <memory>
+#include <set>
 #include <stdexcept>
 
+#include "app/doctor/fixes.h"
+#include "app/doctor/report.h"
 #include "app/eal.h"
 #include "app/json_writer.h"
 #include "app/preflight.h"
@@ -82,7 +85,7 @@ std::string describe_stages(const Settings& settings, const Policy& policy,
   return out;
 }
 
-std::string json_report(const Config& config, const std::vector<Probe>& probes, bool good) {
+std::string json_report(const Config& config, const std::vector<Probe>& probes) {
   std::string out;
   JsonWriter json(out);
   json.begin_object().field("instance", config.instance).begin_array("ports");
@@ -97,20 +100,49 @@ std::string json_report(const Config& config, const std::vector<Probe>& probes, 
   for (const Probe& probe : probes) {
     json.begin_object()
         .field("name", probe.name)
+        .field("topic", probe.topic)
         .field("result", to_string(probe.result))
-        .field("detail", probe.detail)
-        .end_object();
+        .field("found", probe.found)
+        .field("meaning", probe.meaning)
+        .field("mend", probe.mend)
+        .field("link", probe.link())
+        .begin_array("fix");
+    for (const Action& action : probe.fix.actions) json.element(to_shell(action));
+    json.end_array().end_object();
   }
-  json.end_array().field("ready", good).end_object();
+  json.end_array().field("ready", none_failed(probes)).end_object();
   return out + '\n';
 }
 
-std::string text_report(const std::vector<Probe>& probes, bool good) {
-  std::string out;
-  TextTable table({"result", "probe", "found"});
-  for (const Probe& probe : probes) table.row({to_string(probe.result), probe.name, probe.detail});
-  out += table.to_string();
-  return out + (good ? "\n`sluice run` would start\n" : "\n`sluice run` would not start\n");
+// Prints the commands, and runs none.
+class DryRunner final : public ActionRunner {
+ public:
+  std::string run(const Action&) override { return {}; }
+};
+
+// As long as one mend lets the probes see the next: VFs that were created can
+// then be set up and bound.
+std::vector<Probe> examine(const Config& config, const CheckOptions& options) {
+  constexpr unsigned kRounds = 4;
+  HostState host = HostState::read();
+  std::vector<Probe> probes = preflight(config, options.eal, host);
+  if (!options.fix) return probes;
+  HostActionRunner real;
+  DryRunner dry;
+  ActionRunner& runner = options.dry_run ? static_cast<ActionRunner&>(dry) : real;
+  std::FILE* to = options.json ? stderr : stdout;
+  const auto print = [to](const std::string& line) {
+    std::fprintf(to, "%s\n", line.c_str());
+    std::fflush(to);
+  };
+  std::set<std::string> tried;
+  for (unsigned round = 0; round < kRounds; ++round) {
+    if (apply_fixes(probes, host, runner, tried, print).done == 0) break;
+    host = HostState::read();
+    probes = preflight(config, options.eal, host);
+  }
+  if (tried.empty()) print("nothing that --fix may mend");
+  return probes;
 }
 
 int report_errors(const CheckOptions& options, const ConfigErrors& errors) {
@@ -151,19 +183,18 @@ int check(const CheckOptions& options) {
     const auto policy = compile_settings(*settings, directory, macs, 1, errors);
     if (!errors.empty()) return report_errors(options, errors);
 
-    const std::vector<Probe> probes = preflight(settings->config, options.eal);
-    const bool good = std::none_of(probes.begin(), probes.end(), [](const Probe& probe) {
-      return probe.result == ProbeResult::Fail;
-    });
+    const std::vector<Probe> probes = examine(settings->config, options);
     std::string out;
     if (options.json) {
-      out = json_report(settings->config, probes, good);
+      out = json_report(settings->config, probes);
     } else {
-      out = describe(settings->config) + describe_stages(*settings, *policy, directory) + '\n' +
-            text_report(probes, good);
+      if (options.verbose) {
+        out = describe(settings->config) + describe_stages(*settings, *policy, directory) + '\n';
+      }
+      out += text_report(probes, options.verbose);
     }
     std::fputs(out.c_str(), stdout);
-    return good ? 0 : 1;
+    return none_failed(probes) ? 0 : 1;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "sluice: %s\n", e.what());
     return 1;

@@ -16,6 +16,9 @@ struct CheckOptions {
   std::vector<std::string> overrides;  // "key=value"
   LiveEalOptions eal;
   bool json = false;
+  bool verbose = false;  // the configuration as it is understood, and what is well
+  bool fix = false;      // make the mends that do no harm
+  bool dry_run = false;  // with `fix`: print them only
 };
 
 // Once a process. Returns the exit code: 0; 1 a probe failed; 2 bad configuration.

@@ -99,7 +99,17 @@ void add_check_command(CLI::App& app, int& exit_code) {
   command->add_option("--lcores", options->eal.lcores, "as for `run`")->type_name("MAP");
   command->add_flag("--no-huge", options->eal.no_huge, "as for `run`");
   command->add_flag("--json", options->json, "one JSON object");
+  command->add_flag("-v,--verbose", options->verbose,
+                    "the configuration as it is understood, and every probe");
+  CLI::Option* fix = command->add_flag(
+      "--fix", options->fix, "make the mends that do no harm, each printed before it runs");
+  command->add_flag("--dry-run", options->dry_run, "with --fix: print them only")->needs(fix);
   command->footer(
+      "Each probe says pass, warn or fail, what was found, what comes of it and how it is mended.\n"
+      "--fix mounts hugetlbfs, reserves hugepages, loads vfio-pci, creates VFs, sets their MAC\n"
+      "address, trust and spoof check, and binds to vfio-pci; never what carries the default "
+      "route\n"
+      "or this session.\n"
       "Exit codes: 0 `run` would start, 1 something would stop it, 2 bad configuration.");
   command->callback([options, &exit_code] { exit_code = check(*options); });
 }

@@ -15,21 +15,10 @@
 #include <array>
 #include <charconv>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 namespace sluice {
 
-namespace fs = std::filesystem;
-
 namespace {
-
-uint64_t read_number(const fs::path& file, uint64_t fallback) {
-  std::ifstream in(file);
-  uint64_t value = 0;
-  return in >> value ? value : fallback;
-}
 
 class Socket {
  public:
@@ -94,51 +83,46 @@ std::string format_cpu_list(const std::vector<unsigned>& cpus) {
   return out;
 }
 
-HugePages huge_pages() {
+HugePages huge_pages(const HostTree& tree) {
   HugePages out;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator("/sys/kernel/mm/hugepages", error)) {
-    const std::string name = entry.path().filename();  // hugepages-2048kB
+  const std::string folder = "/sys/kernel/mm/hugepages/";
+  for (const std::string& name : tree.list(folder)) {  // hugepages-2048kB
     const size_t dash = name.find('-');
     if (dash == std::string::npos) continue;
     uint64_t size_kb = 0;
     std::from_chars(name.data() + dash + 1, name.data() + name.size(), size_kb);
-    out.total_bytes += read_number(entry.path() / "nr_hugepages", 0) * size_kb * 1024;
-    out.free_bytes += read_number(entry.path() / "free_hugepages", 0) * size_kb * 1024;
+    out.total_bytes += tree.number(folder + name + "/nr_hugepages").value_or(0) * size_kb * 1024;
+    out.free_bytes += tree.number(folder + name + "/free_hugepages").value_or(0) * size_kb * 1024;
   }
-  std::ifstream mounts("/proc/mounts");
-  for (std::string line; std::getline(mounts, line);) {
-    std::istringstream words(line);
-    std::string device, directory, type;
-    if (words >> device >> directory >> type && type == "hugetlbfs") {
-      out.mount = directory;
+  const std::string mounts = tree.text("/proc/mounts", 1 << 22).value_or("");
+  for (const std::string_view line : split_lines(mounts)) {
+    const auto words = split_words(line);  // device, folder, type, options
+    if (words.size() > 2 && words[2] == "hugetlbfs") {
+      out.mount = words[1];
       break;
     }
   }
   return out;
 }
 
-uint64_t available_memory_bytes() {
-  std::ifstream in("/proc/meminfo");
-  std::string key;
-  uint64_t value_kb = 0;
-  for (std::string line; std::getline(in, line);) {
-    std::istringstream words(line);
-    if (words >> key >> value_kb && key == "MemAvailable:") return value_kb * 1024;
+uint64_t available_memory_bytes(const HostTree& tree) {
+  const std::string meminfo = tree.text("/proc/meminfo").value_or("");
+  for (const std::string_view line : split_lines(meminfo)) {
+    const auto words = split_words(line);
+    if (words.size() > 1 && words[0] == "MemAvailable:") {
+      return parse_number(words[1]).value_or(0) * 1024;
+    }
   }
   return 0;
 }
 
-PciDevice pci_device(const std::string& address) {
+PciDevice pci_device(const std::string& address, const HostTree& tree) {
   PciDevice out;
-  const fs::path directory = fs::path("/sys/bus/pci/devices") / address;
-  std::error_code error;
-  out.present = fs::exists(directory, error);
+  const std::string folder = "/sys/bus/pci/devices/" + address;
+  out.present = is_pci_address(address) && tree.exists(folder);
   if (!out.present) return out;
-  const fs::path driver = fs::read_symlink(directory / "driver", error);
-  if (!error) out.driver = driver.filename();
-  std::ifstream in(directory / "numa_node");
-  if (int node = -1; in >> node) out.numa_node = node;
+  out.driver = tree.link_name(folder + "/driver");
+  out.numa_node = tree.signed_number(folder + "/numa_node").value_or(-1);
   return out;
 }
 
@@ -150,15 +134,11 @@ bool is_user_space_driver(std::string_view driver) {
   return driver == "vfio-pci" || driver == "igb_uio" || driver == "uio_pci_generic";
 }
 
-int cpu_numa_node(unsigned cpu) {
-  std::error_code error;
-  const fs::path directory = "/sys/devices/system/cpu/cpu" + std::to_string(cpu);
-  for (const auto& entry : fs::directory_iterator(directory, error)) {
-    const std::string name = entry.path().filename();
-    int node = -1;
-    if (name.starts_with("node") &&
-        std::from_chars(name.data() + 4, name.data() + name.size(), node).ec == std::errc()) {
-      return node;
+int cpu_numa_node(unsigned cpu, const HostTree& tree) {
+  for (const std::string& name : tree.list("/sys/devices/system/cpu/cpu" + std::to_string(cpu))) {
+    if (!name.starts_with("node")) continue;
+    if (const auto node = parse_number(std::string_view(name).substr(4)); node && *node < 1024) {
+      return static_cast<int>(*node);
     }
   }
   return -1;

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "app/host_tree.h"
+
 namespace sluice {
 
 // The CPUs that this process may use, in order.
@@ -24,23 +26,24 @@ struct HugePages {
   uint64_t total_bytes = 0;
   std::string mount;  // of hugetlbfs; empty: none
 };
-HugePages huge_pages();
+HugePages huge_pages(const HostTree& tree = HostTree());
 
-uint64_t available_memory_bytes();
+uint64_t available_memory_bytes(const HostTree& tree = HostTree());
 
 struct PciDevice {
   bool present = false;
   std::string driver;  // "vfio-pci", "mlx5_core", "ice"; empty: none bound
   int numa_node = -1;
 };
-PciDevice pci_device(const std::string& address);
+PciDevice pci_device(const std::string& address, const HostTree& tree = HostTree());
 
 // Kernel drivers whose device DPDK drives beside them.
 bool is_bifurcated_driver(std::string_view driver);
 // Drivers that hand a device over to user space.
 bool is_user_space_driver(std::string_view driver);
 
-int cpu_numa_node(unsigned cpu);  // -1: unknown
+// -1: unknown
+int cpu_numa_node(unsigned cpu, const HostTree& tree = HostTree());
 
 // The value of `key` in a vdev string ("net_af_packet0,iface=eth1"); null if
 // it has none.

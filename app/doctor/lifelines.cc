@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include "app/doctor/lifelines.h"
+
+#include <algorithm>
+
+namespace sluice {
+
+namespace {
+
+constexpr unsigned kMaxDepth = 8;         // VLAN on bond on ... on a port
+constexpr size_t kMaxRoutes = 64u << 20;  // bytes: a full table of the Internet is 30 of them
+constexpr unsigned kReject = 0x200;       // RTF_REJECT: a route that leads nowhere
+
+bool all_zero(std::string_view digits) {
+  return digits.find_first_not_of('0') == std::string_view::npos;
+}
+
+std::string plain_address(std::string_view text) {
+  text = text.substr(0, text.find('%'));
+  if (text.starts_with("::ffff:") && text.find('.') != text.npos) text.remove_prefix(7);
+  return std::string(text);
+}
+
+}  // namespace
+
+Lifelines::Lifelines(const HostState& host) : host_(host) {
+  default_routes();
+  session();
+}
+
+// And what lies beneath: the ports of a bond or bridge, the device of a VLAN.
+void Lifelines::add(const std::string& interface, const std::string& reason, unsigned depth) {
+  if (!is_interface_name(interface) || depth > kMaxDepth) return;
+  if (!reasons_.emplace(interface, reason).second) return;
+  for (const std::string& name : host_.tree.list("/sys/class/net/" + interface)) {
+    if (name.starts_with("lower_")) {
+      add(name.substr(6), reason + " (by " + interface + ")", depth + 1);
+    }
+  }
+}
+
+void Lifelines::default_routes() {
+  const auto v4 = host_.tree.text("/proc/net/route", kMaxRoutes);
+  if (!v4) doubt_ = "the kernel's routes cannot be read";
+  for (const std::string_view line : split_lines(v4 ? *v4 : std::string_view())) {
+    // Iface Destination Gateway Flags RefCnt Use Metric Mask ...
+    const auto words = split_words(line);
+    if (words.size() < 8 || words[0] == "Iface") continue;
+    const uint64_t flags = parse_number("0x" + std::string(words[3])).value_or(0);
+    if (all_zero(words[1]) && all_zero(words[7]) && (flags & kReject) == 0) {
+      add(std::string(words[0]), "carries the default route");
+    }
+  }
+  const auto v6 = host_.tree.text("/proc/net/ipv6_route", kMaxRoutes);
+  if (!v6 && host_.tree.exists("/proc/net/ipv6_route")) {
+    doubt_ = "the kernel's IPv6 routes cannot be read";
+  }
+  for (const std::string_view line : split_lines(v6 ? *v6 : std::string_view())) {
+    // destination length source length gateway metric count use flags interface
+    const auto words = split_words(line);
+    if (words.size() < 10 || !all_zero(words[0]) || !all_zero(words[1])) continue;
+    const uint64_t flags = parse_number("0x" + std::string(words[8])).value_or(0);
+    if ((flags & kReject) == 0 && words[9] != "lo") {
+      add(std::string(words[9]), "carries the IPv6 default route");
+    }
+  }
+}
+
+void Lifelines::session() {
+  // Client's address, its port, ours, our port.
+  const auto words = split_words(host_.ssh_connection);
+  if (words.empty()) return;
+  const std::string own = words.size() > 2 ? plain_address(words[2]) : std::string();
+  bool found = false;
+  for (const auto& [interface, address] : host_.addresses) {
+    if (address != own) continue;
+    add(interface, "carries this session (SSH from " + plain_address(words[0]) + ")");
+    found = true;
+  }
+  if (!found) doubt_ = "no interface has the address of this SSH session";
+}
+
+std::string Lifelines::why(const std::string& interface) const {
+  const auto found = reasons_.find(interface);
+  if (found != reasons_.end()) return interface + ' ' + found->second;
+  return doubt_;
+}
+
+std::string Lifelines::why(const HostTree& tree, const std::string& pci_address) const {
+  const std::string folder = "/sys/bus/pci/devices/" + pci_address;
+  std::vector<std::string> interfaces = pci_facts(tree, pci_address).interfaces;
+  for (const std::string& name : tree.list(folder)) {
+    if (!name.starts_with("virtfn")) continue;
+    const PciFacts vf = pci_facts(tree, tree.link_name(folder + '/' + name));
+    interfaces.insert(interfaces.end(), vf.interfaces.begin(), vf.interfaces.end());
+  }
+  for (const std::string& interface : interfaces) {
+    if (std::string reason = why(interface); !reason.empty()) return reason;
+  }
+  return {};
+}
+
+}  // namespace sluice
