@@ -171,8 +171,11 @@ std::optional<VfView> parse_vf_view(std::string_view text, unsigned index) {
     out.spoof_check = as_bool(vf, "spoofchk");
     out.trust = as_bool(vf, "trust");
     out.vlan = vlan_of(vf);
-    if (const auto state = vf.find("link-state"); state != vf.end() && state->is_string()) {
-      out.link_state = printable(state->get<std::string>());
+    for (const char* key : {"link_state", "link-state"}) {
+      const auto state = vf.find(key);
+      if (state != vf.end() && state->is_string()) {
+        out.link_state = printable(state->get<std::string>());
+      }
     }
     return out;
   }

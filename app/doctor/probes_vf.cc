@@ -98,12 +98,13 @@ class VfProbes {
     }
   }
 
-  // One that is the same after every start, and differs between all VFs of the
-  // ports of a card.
+  // One that is the same after every start, and differs between the VFs of all
+  // ports of a card, and from the PF's own.
   std::string made_up_mac() const {
     MacAddress mac;
     if (const auto pf = parse_mac_address(e_.tree.line(file("address")).value_or(""))) mac = *pf;
-    mac.bytes[0] = 0x02;
+    constexpr uint8_t kMulticast = 1, kLocal = 2, kOther = 4;
+    mac.bytes[0] = static_cast<uint8_t>(((mac.bytes[0] & ~kMulticast) | kLocal) ^ kOther);
     mac.bytes[1] = static_cast<uint8_t>(vf_.vf_index);
     return to_string(mac);
   }

@@ -221,18 +221,31 @@ TEST_F(DoctorNic, ReadsWhatThePfSaysOfTheVf) {
   host.vf_views("pf0", vf_view(0, "00:00:00:00:00:00", true, false, 100));
   const auto probes = examine(config, host.state);
   EXPECT_EQ(probe_named(probes, "port lan: MAC address").mend,
-            "ip link set dev pf0 vf 0 mac 02:00:21:aa:bb:00");
+            "ip link set dev pf0 vf 0 mac 06:00:21:aa:bb:00");
   EXPECT_EQ(probe_named(probes, "port lan: spoof check").mend,
             "ip link set dev pf0 vf 0 spoofchk off");
   EXPECT_EQ(probe_named(probes, "port lan: trust").mend, "ip link set dev pf0 vf 0 trust on");
   EXPECT_EQ(probe_named(probes, "port lan: port VLAN").result, ProbeResult::Warn);
   EXPECT_EQ(probe_named(probes, "port wan: trust").result, ProbeResult::Pass);
 
+  // Not the PF's own, even if that one is made up too.
+  host.file("/sys/class/net/pf0/address", "06:00:21:aa:bb:00\n");
+  EXPECT_EQ(probe("port lan: MAC address").mend, "ip link set dev pf0 vf 0 mac 02:00:21:aa:bb:00");
+
   host.vf_views("pf0", vf_view(0, "02:00:00:00:00:77", false, true));
   config.ports[0].mac = parse_mac_address("02:00:00:00:00:05");
   EXPECT_EQ(probe("port lan: MAC address").mend, "ip link set dev pf0 vf 0 mac 02:00:00:00:00:05");
   host.answers.clear();
   EXPECT_EQ(result("port lan: PF's view"), ProbeResult::Warn);
+}
+
+TEST_F(DoctorNic, NamesALinkThatThePfHoldsDown) {
+  add_wire(host, "ixgbe", "8086:1565");
+  EXPECT_EQ(probe("port lan: VF's link").name, "");
+  for (const char* key : {"link_state", "link-state"}) {
+    host.vf_views("pf0", std::string("{\"vf\":0,\"") + key + "\":\"disable\"}");
+    EXPECT_EQ(probe("port lan: VF's link").mend, "ip link set dev pf0 vf 0 state auto");
+  }
 }
 
 TEST_F(DoctorNic, ARoutedPortNeedsNeitherTrustNorForeignAddresses) {

@@ -158,7 +158,7 @@ std::string vf_view(unsigned index, const std::string& mac, bool spoof_check, bo
   const auto word = [](bool value) { return value ? "true" : "false"; };
   return "{\"vf\":" + std::to_string(index) + ",\"link_type\":\"ether\",\"address\":\"" + mac +
          "\"," + (vlan != 0 ? "\"vlan_list\":[{\"vlan\":" + std::to_string(vlan) + "}]," : "") +
-         "\"spoofchk\":" + word(spoof_check) + ",\"link-state\":\"auto\",\"trust\":" + word(trust) +
+         "\"spoofchk\":" + word(spoof_check) + ",\"link_state\":\"auto\",\"trust\":" + word(trust) +
          "}";
 }
 

@@ -79,6 +79,17 @@ TEST(VfView, IsReadAsEveryVersionOfIpWritesIt) {
   EXPECT_EQ(old->vlan, 7u);
   EXPECT_EQ(old->spoof_check, false);
   EXPECT_EQ(old->trust, std::nullopt);
+  const auto now = parse_vf_view(
+      R"([{"ifindex":2,"ifname":"eth0","flags":["BROADCAST","MULTICAST"],"mtu":1500,"vfinfo_list":[)"
+      R"({"vf":0,"link_type":"ether","address":"02:00:00:00:0a:00","broadcast":"ff:ff:ff:ff:ff:ff",)"
+      R"("vlan_list":[{}],"rate":{"max_tx":0,"min_tx":0},"spoofchk":false,"link_state":"auto",)"
+      R"("trust":true}]}])",
+      0);
+  ASSERT_TRUE(now);
+  EXPECT_EQ(now->mac, "02:00:00:00:0a:00");
+  EXPECT_EQ(now->vlan, 0u);
+  EXPECT_EQ(now->trust, true);
+  EXPECT_EQ(now->link_state, "auto");
   EXPECT_FALSE(parse_vf_view(R"([{"vfinfo_list":[{"vf":3}]}])", 2));
   EXPECT_FALSE(parse_vf_view("[{}]", 0));
   EXPECT_FALSE(parse_vf_view("", 0));
