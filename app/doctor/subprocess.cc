@@ -26,7 +26,7 @@ using Clock = std::chrono::steady_clock;
 // Never the caller's PATH: this runs as root, perhaps by sudo with -E.
 std::string find_program(const std::string& name) {
   for (const char* folder : {"/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"}) {
-    const std::string path = folder + name;
+    std::string path = folder + name;
     if (access(path.c_str(), X_OK) == 0) return path;
   }
   return {};
@@ -103,6 +103,7 @@ SubprocessResult run_subprocess(const std::vector<std::string>& argv, size_t max
     return result;
   }
   std::vector<char*> arguments;
+  arguments.reserve(argv.size() + 1);
   for (const std::string& word : argv) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   // Fixed, so that what is printed can be parsed, and nothing of ours leaks in.

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "app/doctor/pci_facts.h"
 #include "fake_host.h"
 
@@ -297,6 +299,22 @@ TEST_F(DoctorNic, WantsVfioToBeOpenedAndMemoryPinned) {
   EXPECT_EQ(result("rights"), ProbeResult::Pass);
   host.remove("/dev/vfio");
   EXPECT_EQ(result("rights"), ProbeResult::Fail);
+}
+
+// The headings of docs/deploy-sriov.md that findings lead to.
+TEST_F(DoctorNic, LeadsToTheHeadingsOfThePageOnly) {
+  const std::set<std::string> headings = {"hugepages", "iommu",  "vfio", "binding",  "trust",
+                                          "mac",       "queues", "numa", "offloads", "rights",
+                                          "cpus",      "link",   "mtu"};
+  std::set<std::string> used;
+  const auto collect = [&](const Config& of) {
+    for (const Probe& p : examine(of, host.state)) used.insert(p.topic);
+  };
+  add_wire(host, "ixgbe", "8086:1565");
+  collect(config);
+  host.interface("lan", "0x1003");
+  collect(wire_config("net_af_packet0,iface=lan", kWan, {1}));
+  EXPECT_EQ(used, headings);
 }
 
 // Whoever writes /sys or stands in for `ip` can make it complain, not more.
