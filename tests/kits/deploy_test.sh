@@ -172,5 +172,10 @@ said=$(grep -rl '"WATCHDOG=1"' "$root"/app/*.cc || true)
 if grep -q '^WatchdogSec=' systemd/sluice@.service; then asked=1; else asked=''; fi
 [ "${said:+1}" = "$asked" ] || fail "WatchdogSec: '$asked', WATCHDOG=1 in '$said'"
 
+# Where the findings of `sluice check` lead.
+for topic in hugepages iommu vfio binding trust mac queues numa offloads rights cpus link mtu; do
+  grep -q "^### $topic\$" "$root/docs/deploy-sriov.md" || fail "docs/deploy-sriov.md has no heading $topic"
+done
+
 [ $failed -eq 0 ] && echo "scripts and units of deploy: fine"
 exit $failed
