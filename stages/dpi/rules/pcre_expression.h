@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// Regular expressions of rules, by PCRE2 with its JIT compiler.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "stages/dpi/rules/match_scratch.h"
+#include "stages/dpi/rules/rule.h"
+
+namespace sluice::rules {
+
+// Suricata's defaults of pcre.match-limit and pcre.match-limit-recursion.
+inline constexpr uint32_t kPcreMatchLimit = 3500;
+inline constexpr uint32_t kPcreDepthLimit = 1500;
+
+// One compiled expression. Immutable, shared by all workers.
+class PcreExpression {
+ public:
+  ~PcreExpression();
+  PcreExpression(const PcreExpression&) = delete;
+  PcreExpression& operator=(const PcreExpression&) = delete;
+
+  struct Match {
+    size_t begin;  // of the whole expression's match
+    size_t end;    // behind its last byte
+  };
+  enum class Result : uint8_t { Match, NoMatch, LimitHit };
+
+  // The leftmost match that begins at `start` or later. Lookbehind sees no
+  // byte before `subject`. `match` is set with Result::Match only.
+  Result search(std::span<const uint8_t> subject, size_t start, MatchScratch& scratch,
+                Match& match) const noexcept;
+
+  bool has_jit() const noexcept { return jit_; }
+  size_t memory_bytes() const noexcept;  // PCRE2's code, with the JIT's
+
+ private:
+  friend class PcreCache;
+  PcreExpression(void* code, bool jit) noexcept : code_(code), jit_(jit) {}
+
+  void* code_;  // pcre2_code_8
+  bool jit_;
+};
+
+// Compiles each expression of a rule set once, however many rules have it.
+// One thread at a time; off the data path.
+class PcreCache {
+ public:
+  // Null, and `why` in PCRE2's words with the position, if it is no expression
+  // that Sluice can run. The expression may outlive the cache.
+  std::shared_ptr<const PcreExpression> compile(const RulePcre& pcre, std::string& why);
+
+  size_t size() const noexcept { return expressions_.size(); }
+  size_t memory_bytes() const noexcept;
+  size_t without_jit() const noexcept { return without_jit_; }
+
+ private:
+  std::map<std::pair<std::string, uint32_t>, std::shared_ptr<const PcreExpression>> expressions_;
+  size_t without_jit_ = 0;
+};
+
+}  // namespace sluice::rules
