@@ -6,7 +6,8 @@
 # "trixie"), and only what is missing.
 #
 #   app/install-deps.sh           to build and run
-#   app/install-deps.sh --tests   and for tests/run.sh: clients, servers, clang, valgrind
+#   app/install-deps.sh --tests   and for tests/run.sh: clients, servers, clang, valgrind; QEMU,
+#                                 which may be missing: tests/vm is skipped then
 #   app/install-deps.sh --bench   and for bench/: testpmd, nftables, iperf3
 set -euo pipefail
 
@@ -24,13 +25,14 @@ tests=(
   clang libclang-rt-dev valgrind python3 python3-yaml lua5.4
   curl openssl dnsutils dnsmasq-base netcat-openbsd openssh-client openssh-server
   nginx-light iputils-ping iperf3 tcpdump
+  cpio kmod xz-utils
 )
 bench=(python3 dpdk-dev nftables iperf3 procps)
 
-wanted=("${build[@]}")
+wanted=("${build[@]}") qemu=
 for option in "$@"; do
   case "$option" in
-    --tests) wanted+=("${tests[@]}") ;;
+    --tests) wanted+=("${tests[@]}") qemu=1 ;;
     --bench) wanted+=("${bench[@]}") ;;
     *) die "unknown option '$option' (known: --tests, --bench)" ;;
   esac
@@ -47,18 +49,42 @@ for package in "${wanted[@]}"; do
   dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
     missing+=("$package")
 done
+
+# tests/vm needs an SR-IOV NIC in QEMU, which has one from version 8 on; Debian 12
+# has that in its backports.
+has_qemu() { qemu-system-x86_64 -device igb,help >/dev/null 2>&1; }
+[ -z "$qemu" ] || ! has_qemu || qemu=
+
 if [ ${#missing[@]} -eq 0 ]; then
   say "all ${#wanted[@]} Debian packages are there"
-  exit 0
+  [ -n "$qemu" ] || exit 0
 fi
 
 sudo=
 if [ "$(id -u)" -ne 0 ]; then
-  command -v sudo >/dev/null || die "needs root or sudo to install: ${missing[*]}"
+  if ! command -v sudo >/dev/null; then
+    [ ${#missing[@]} -eq 0 ] || die "needs root or sudo to install: ${missing[*]}"
+    echo "install-deps: no QEMU 8 or later, and neither root nor sudo to install it: tests/vm will be skipped" >&2
+    exit 0
+  fi
   sudo=sudo
 fi
-say "installing ${#missing[@]} Debian packages: ${missing[*]}"
-export DEBIAN_FRONTEND=noninteractive
-$sudo apt-get update -q
-# Services that come with the packages are for the tests to start, not for boot.
-$sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -q -y --no-install-recommends "${missing[@]}"
+install=($sudo env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get)
+if [ ${#missing[@]} -gt 0 ]; then
+  say "installing ${#missing[@]} Debian packages: ${missing[*]}"
+  $sudo apt-get update -q
+  # Services that come with the packages are for the tests to start, not for boot.
+  "${install[@]}" install -q -y --no-install-recommends "${missing[@]}"
+fi
+
+if [ -n "$qemu" ]; then
+  say "installing QEMU"
+  . "$(dirname "$0")/backports.sh"
+  lists=$(mktemp -d)
+  trap 'rm -rf "$lists"' EXIT
+  chmod 755 "$lists"
+  if use_backports "$lists"; then
+    "${install[@]}" "${backports_apt[@]}" install -q -y --no-install-recommends --no-remove qemu-system-x86 || true
+  fi
+  has_qemu || echo "install-deps: QEMU 8 or later cannot be installed here: tests/vm will be skipped" >&2
+fi

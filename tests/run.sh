@@ -4,11 +4,12 @@
 #
 # Installs what the tests need, builds Sluice twice (release; AddressSanitizer
 # with UndefinedBehaviourSanitizer), runs the whole suite on both, guards the
-# fast path's instruction count, then the fuzz targets for a short while and,
-# where SLUICE_CORPUS names a folder with real captures, the corpus.
+# fast path's instruction count, then virtual functions in an emulated machine, the
+# fuzz targets for a short while and, where SLUICE_CORPUS names a folder with real
+# captures, the corpus.
 #
 #   tests/run.sh                everything
-#   tests/run.sh --quick        release flavour only, no fuzzing, no corpus
+#   tests/run.sh --quick        release flavour only, no machine, no fuzzing, no corpus
 #   SLUICE_CORPUS=DIR           folder with pcaps/ and tools/; absent: those tests are skipped
 #   SLUICE_FUZZ_SECONDS=N       a fuzz target (default 10)
 set -euo pipefail
@@ -20,7 +21,7 @@ quick=
 case "${1:-}" in
   '') ;;
   --quick) quick=1 ;;
-  *) sed -n '5,15s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '5,16s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 
 started=$SECONDS
@@ -70,6 +71,20 @@ PY
   passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
+# vm FOLDER: each of its cases is a test.
+vm() {
+  local log=$1/vm.log status=0 p f
+  tests/vm/run.sh --build "$1" 2>&1 | tee "$log" || status=$?
+  if [ "$status" = 77 ]; then
+    skipped=$((skipped + 1))
+    return
+  fi
+  read -r p f < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1 \2/p' "$log" | tail -n 1) || p=0 f=0
+  # No count, or a failure that it does not tell of, is one of its own.
+  [ "$status" = 0 ] && [ "$p" -gt 0 ] || [ "$f" -gt 0 ] || f=1
+  passed=$((passed + p)) failed=$((failed + f))
+}
+
 say "Debian packages"
 app/install-deps.sh --tests
 
@@ -81,6 +96,9 @@ say "instructions a packet"
 BUILD=build-release count instructions bench/instructions.sh
 
 if [ -z "$quick" ]; then
+  say "virtual functions, in an emulated machine"
+  vm build-release
+
   export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
   export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
   say "AddressSanitizer and UndefinedBehaviourSanitizer: build"

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the Sluice authors
+#
+# The guest as a case finds it, whatever the case before has left: cables in, PFs
+# up, no hugepages, no namespaces, no port VLANs. Virtual functions stay: making
+# them takes seconds, and each case says which it wants.
+set -euo pipefail
+. ./common.sh
+
+for side in c s; do ip netns delete "$side" 2>/dev/null || true; done
+for device in pf0 pf1 c s; do cable "$device" in; done
+for pf in "$PF0" "$PF1"; do
+  interface=$(interface_of "$pf")
+  ip link set "$interface" up mtu 1500 promisc off
+  echo 1 >"/sys/bus/pci/devices/$pf/sriov_drivers_autoprobe"
+  for ((i = 0; i < $(vfs_of "$pf"); ++i)); do
+    ! ip link show "$interface" | grep -q "vf $i .*vlan" || ip link set "$interface" vf "$i" vlan 0
+  done
+done
+! mountpoint -q /dev/hugepages || umount /dev/hugepages
+echo 0 >/proc/sys/vm/nr_hugepages
+rm -rf /run/sluice /run/dpdk "$WORK"/*
+for pf in "$PF0" "$PF1"; do
+  wait_for 10 "$pf has no carrier" grep -qx 1 "/sys/class/net/$(interface_of "$pf")/carrier"
+done
