@@ -12,6 +12,7 @@
 #include <stdexcept>
 
 #include "app/eal.h"
+#include "bench/frame_pool.h"
 #include "bench/scenario.h"
 #include "chain/packet_meta.h"
 
@@ -48,9 +49,8 @@ int run(int argc, char** argv) {
 
   start_private_eal(s.memory_mb);
   register_packet_meta();
-  rte_mempool* pool = rte_pktmbuf_pool_create("bench", 8191, 0, 0, 2048, SOCKET_ID_ANY);
-  if (!pool) throw std::runtime_error("no memory for frames");
-  json result = kScenarios.at(scenario)(s, pool);
+  const FramePool frames(8191);
+  json result = kScenarios.at(scenario)(s, frames.get());
   result["tsc_hz"] = rte_get_tsc_hz();
   std::cout << result.dump(2) << "\n";
   return 0;

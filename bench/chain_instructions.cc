@@ -13,6 +13,7 @@
 
 #include "app/eal.h"
 #include "bench/chain_rig.h"
+#include "bench/frame_pool.h"
 #include "chain/packet_meta.h"
 
 namespace sluice::bench {
@@ -24,12 +25,11 @@ namespace sluice::bench {
 int run(unsigned flows, unsigned polls) {
   start_private_eal(256);
   register_packet_meta();
-  rte_mempool* pool = rte_pktmbuf_pool_create("bench", 2047, 0, 0, 2048, SOCKET_ID_ANY);
-  if (!pool) throw std::runtime_error("no memory for frames");
+  const FramePool frames(2047);
   RigOptions options;
   options.flows = flows;
   options.threads = false;
-  ChainRig rig(options, pool);
+  ChainRig rig(options, frames.get());
   const uint64_t before = rig.appliance().total().transmitted;
   measured(rig, polls);
   const uint64_t packets = rig.appliance().total().transmitted - before;

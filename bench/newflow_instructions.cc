@@ -13,6 +13,7 @@
 #include "app/eal.h"
 #include "bench/appliance_runner.h"
 #include "bench/conversation.h"
+#include "bench/frame_pool.h"
 #include "chain/packet_meta.h"
 #include "chain/worker.h"
 
@@ -25,12 +26,11 @@ namespace sluice::bench {
 int run(unsigned polls) {
   start_private_eal(256);
   register_packet_meta();
-  rte_mempool* pool = rte_pktmbuf_pool_create("bench", 2047, 0, 0, 2048, SOCKET_ID_ANY);
-  if (!pool) throw std::runtime_error("no memory for frames");
-  Conversations talk(pool);
+  const FramePool frames(2047);
+  Conversations talk(frames.get());
   RunnerOptions options;
   options.toml = http_toml(true);
-  options.pool = pool;
+  options.pool = frames.get();
   options.inputs = {{&talk.client(), &talk.server()}};
   options.outputs = {{&talk.server(), &talk.client()}};
   options.threads = false;
