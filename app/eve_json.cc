@@ -22,8 +22,8 @@ namespace sluice {
 namespace {
 
 // By EventType; "stats" is written by the control loop.
-constexpr std::string_view kEventTypes[] = {"flow", "alert", "drop", "http",
-                                            "tls",  "dns",   "quic", "stats"};
+constexpr std::string_view kEventTypes[] = {"flow", "alert", "drop", "http", "tls",
+                                            "dns",  "quic",  "ssh",  "stats"};
 
 constexpr std::string_view kUnknown = "Unknown";
 
@@ -103,11 +103,6 @@ void hex_byte(JsonWriter& json, std::string_view name, uint8_t value) {
 
 void text_field(JsonWriter& json, std::string_view name, std::string_view text) {
   if (!text.empty()) json.field(name, text);
-}
-
-// RFC 1035 and IANA's registry: the types that dpi may not have put into words.
-std::string dns_type(uint16_t number) {
-  return "TYPE" + std::to_string(number);
 }
 
 std::string lower(std::string_view text) {
@@ -239,6 +234,7 @@ static std::string parsed_proto(EventType type) {
     case EventType::Tls:
     case EventType::Dns:
     case EventType::Quic:
+    case EventType::Ssh:
       return std::string(eve_event_type(type));
     default:
       return "failed";
@@ -310,53 +306,9 @@ void EveFormatter::write_alert(JsonWriter& json, const Event& event) {
       .field("signature_id", uint64_t{event.signature_id})
       .field("rev", uint64_t{event.signature_rev})
       .field("signature", name(event.signature_msg))
-      .field("category", "")
-      .field("severity", uint64_t{3})  // Suricata's, for a rule without classtype or priority
+      .field("category", name(event.signature_category))
+      .field("severity", uint64_t{event.signature_severity})
       .end_object();
-}
-
-void EveFormatter::write_application(JsonWriter& json, const Event& event) {
-  const std::string_view host = event.get_text(kTextHost);
-  const std::string_view url = event.get_text(kTextUrl);
-  const std::string_view agent = event.get_text(kTextAgent);
-  const std::string_view more = event.get_text(kTextMore);
-  switch (event.type) {
-    case EventType::Http:
-      json.begin_object("http");
-      text_field(json, "hostname", host);
-      text_field(json, "url", url);
-      text_field(json, "http_user_agent", agent);
-      text_field(json, "http_method", more);
-      json.end_object();
-      break;
-    case EventType::Tls:
-      json.begin_object("tls");
-      text_field(json, "sni", host);
-      text_field(json, "version", agent);
-      if (!more.empty()) json.begin_object("ja3").field("hash", more).end_object();
-      text_field(json, "alpn", url);
-      json.end_object();
-      break;
-    case EventType::Quic:
-      json.begin_object("quic");
-      text_field(json, "version", agent);
-      text_field(json, "sni", host);
-      text_field(json, "alpn", url);
-      json.end_object();
-      break;
-    case EventType::Dns:
-      json.begin_object("dns")
-          .field("type", "query")
-          .field("id", uint64_t{event.dns_id})
-          .field("rrname", host)
-          .field("rrtype", agent.empty() ? dns_type(event.number) : std::string(agent))
-          .end_object();
-      break;
-    case EventType::Flow:
-    case EventType::Alert:
-    case EventType::Drop:
-      break;
-  }
 }
 
 void EveFormatter::write_ndpi(JsonWriter& json, const Event& event) {
@@ -436,6 +388,10 @@ void EveFormatter::format(const Event& event, std::string& out) {
     case EventType::Tls:
     case EventType::Dns:
     case EventType::Quic:
+    case EventType::Ssh:
+      if (event.type == EventType::Http || event.type == EventType::Dns) {
+        json.field("tx_id", uint64_t{event.transaction});
+      }
       write_application(json, event);
       break;
   }

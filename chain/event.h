@@ -20,19 +20,59 @@
 
 namespace sluice {
 
-enum class EventType : uint8_t { Flow, Alert, Drop, Http, Tls, Dns, Quic };
+enum class EventType : uint8_t { Flow, Alert, Drop, Http, Tls, Dns, Quic, Ssh };
 
 // Meaning of Event::text by type.
 enum EventText : uint8_t {
-  kTextHost = 0,   // host name: HTTP host, TLS/QUIC server name, DNS query name; Flow: HostName
-  kTextUrl = 1,    // HTTP: URL as on the request line; Tls/Quic: ALPN
-  kTextAgent = 2,  // HTTP: user agent; Tls/Quic: version; Dns: query type
-  kTextMore = 3,   // HTTP: method; Tls: JA3 hash
-  kTextFields = 4
+  kTextHost = 0,   // host name: HTTP host, TLS/QUIC server name, DNS name; Flow: HostName
+  kTextUrl = 1,    // Http: URL as on the request line; Tls/Quic: ALPN
+  kTextAgent = 2,  // Http: user agent; Tls/Quic: version; Dns: type of the question
+  kTextMore = 3,   // Http: method; Tls/Quic: JA3 hash
+  kTextFirstOfType = 4,
+  // Http
+  kTextProtocol = 4,
+  kTextReferer = 5,
+  kTextContentType = 6,
+  kTextLocation = 7,
+  // Tls, Quic
+  kTextSubject = 4,
+  kTextIssuer = 5,
+  kTextSerial = 6,
+  kTextFingerprint = 7,
+  kTextJa3s = 8,
+  kTextJa4 = 9,
+  kTextAltNames = 10,  // one a line
+  // Dns: one a line, its fields apart by tabs: name, type, time to live in seconds, data
+  kTextAnswers = 4,
+  // Ssh
+  kTextClientProtocol = 4,
+  kTextClientSoftware = 5,
+  kTextServerProtocol = 6,
+  kTextServerSoftware = 7,
+  // Alert: as it came
+  kTextPayload = 4,
+  kTextFields = 11
+};
+
+// Meaning of Event::values by type.
+enum EventValue : uint8_t {
+  // Http: of the response; 0: none. Bytes of the bodies, without chunk headers.
+  kValueStatus = 0,
+  kValueRequestBytes = 1,
+  kValueResponseBytes = 2,
+  // Tls: seconds since 1970, both 0 where no certificate was read; 1 for a resumed session
+  kValueNotBefore = 0,
+  kValueNotAfter = 1,
+  kValueResumed = 2,
+  // Dns: 1 for an answer, whose code (RFC 1035) and flags follow
+  kValueIsAnswer = 0,
+  kValueResponseCode = 1,
+  kValueDnsFlags = 2,
+  kEventValues = 3
 };
 
 struct Event {
-  static constexpr unsigned kTextCapacity = 768;
+  static constexpr unsigned kTextCapacity = 1536;
 
   EventType type;
   Direction direction;  // of the packet that gave rise to it
@@ -63,10 +103,14 @@ struct Event {
   // Alert
   uint32_t signature_id, signature_gid, signature_rev;
   NameId signature_msg;
+  NameId signature_category;   // description of its classtype; 0: none
+  uint8_t signature_severity;  // 1 is the highest
 
   bool alerted;     // Flow: a signature has matched one of its packets
   uint16_t number;  // Dns: query type number
   uint16_t dns_id;  // Dns: the message's
+  uint32_t transaction;  // Http, Dns: its number in the flow
+  uint64_t values[kEventValues];
   uint16_t text_len[kTextFields];
   uint16_t text_used;
   char text[kTextCapacity];

@@ -212,6 +212,7 @@ bool DpiStage::scan(rte_mbuf* m, Flow& flow, SignatureScanner& scanner) noexcept
     e->signature_gid = match.gid;
     e->signature_rev = match.rev;
     e->signature_msg = match.msg;
+    e->signature_severity = 3;  // of a rule without classtype or priority
     resources_.events->publish(e);
   }
   if (!dropped) return false;

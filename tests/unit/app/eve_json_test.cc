@@ -170,23 +170,69 @@ TEST_F(EveJsonTest, SaysWhatBecameOfAFlowOnlyWhereThatIsKnown) {
   EXPECT_EQ(format(flow)["flow"]["alerted"], true);
 }
 
-TEST_F(EveJsonTest, WritesWhatDpiRead) {
+TEST_F(EveJsonTest, WritesWhatDpiReadOfHttp) {
   Event http = make_event(EventType::Http);
   http.set_text(kTextHost, "example.org");
   http.set_text(kTextUrl, "/index.html");
   http.set_text(kTextAgent, "curl/8");
   http.set_text(kTextMore, "GET");
+  http.set_text(kTextProtocol, "HTTP/1.1");
   EXPECT_EQ(format(http)["http"], Json::parse(R"({"hostname":"example.org","url":"/index.html",
-    "http_user_agent":"curl/8","http_method":"GET"})"));
+    "http_user_agent":"curl/8","http_method":"GET","protocol":"HTTP/1.1"})"));
+  http.values[kValueStatus] = 301;
+  http.values[kValueResponseBytes] = 17;
+  http.values[kValueRequestBytes] = 5;
+  http.set_text(kTextLocation, "/elsewhere");
+  http.set_text(kTextContentType, "text/html");
+  http.set_text(kTextReferer, "http://here/");
+  const Json answered = format(http)["http"];
+  EXPECT_EQ(answered["status"], 301);
+  EXPECT_EQ(answered["length"], 17);
+  EXPECT_EQ(answered["request_length"], 5);
+  EXPECT_EQ(answered["redirect"], "/elsewhere");
+  EXPECT_EQ(answered["http_content_type"], "text/html");
+  EXPECT_EQ(answered["http_refer"], "http://here/");
+}
 
+TEST_F(EveJsonTest, WritesWhatDpiReadOfHandshakes) {
   Event tls = make_event(EventType::Tls);
   tls.set_text(kTextHost, "example.org");
   tls.set_text(kTextUrl, "h2");
-  tls.set_text(kTextAgent, "TLS 1.3");
+  tls.set_text(kTextAgent, "TLS 1.2");
   tls.set_text(kTextMore, "0123456789abcdef0123456789abcdef");
-  EXPECT_EQ(format(tls)["tls"], Json::parse(R"({"sni":"example.org","version":"TLS 1.3",
+  EXPECT_EQ(format(tls)["tls"], Json::parse(R"({"sni":"example.org","version":"TLS 1.2",
     "ja3":{"hash":"0123456789abcdef0123456789abcdef"},"alpn":"h2"})"));
+  tls.set_text(kTextSubject, "CN=example.org");
+  tls.set_text(kTextIssuer, "C=US, CN=CA");
+  tls.set_text(kTextSerial, "01:AB");
+  tls.set_text(kTextFingerprint, "00:11");
+  tls.set_text(kTextAltNames, "example.org\nwww.example.org");
+  tls.set_text(kTextJa3s, "fedcba9876543210fedcba9876543210");
+  tls.set_text(kTextJa4, "t12d1516h2_8daaf6152771_e5627efa2ab1");
+  tls.values[kValueNotAfter] = 86'399;
+  const Json json = format(tls)["tls"];
+  EXPECT_EQ(json["subject"], "CN=example.org");
+  EXPECT_EQ(json["issuerdn"], "C=US, CN=CA");
+  EXPECT_EQ(json["serial"], "01:AB");
+  EXPECT_EQ(json["fingerprint"], "00:11");
+  EXPECT_EQ(json["notbefore"], "1970-01-01T00:00:00");
+  EXPECT_EQ(json["notafter"], "1970-01-01T23:59:59");
+  EXPECT_EQ(json["subjectaltname"], Json::parse(R"(["example.org","www.example.org"])"));
+  EXPECT_EQ(json["ja3s"]["hash"], "fedcba9876543210fedcba9876543210");
+  EXPECT_EQ(json["ja4"], "t12d1516h2_8daaf6152771_e5627efa2ab1");
 
+  Event quic = make_event(EventType::Quic);
+  quic.set_text(kTextHost, "example.org");
+  EXPECT_EQ(format(quic)["quic"], Json::parse(R"({"sni":"example.org"})"));
+
+  Event ssh = make_event(EventType::Ssh);
+  ssh.set_text(kTextClientProtocol, "2.0");
+  ssh.set_text(kTextClientSoftware, "OpenSSH_9.2p1");
+  EXPECT_EQ(format(ssh)["ssh"], Json::parse(R"({"client":{"proto_version":"2.0",
+    "software_version":"OpenSSH_9.2p1"}})"));
+}
+
+TEST_F(EveJsonTest, WritesWhatDpiReadOfDns) {
   Event dns = make_event(EventType::Dns);
   dns.set_text(kTextHost, "example.org");
   dns.number = 65;
@@ -195,10 +241,18 @@ TEST_F(EveJsonTest, WritesWhatDpiRead) {
     "rrtype":"TYPE65"})"));
   dns.set_text(kTextAgent, "HTTPS");
   EXPECT_EQ(format(dns)["dns"]["rrtype"], "HTTPS");
-
-  Event quic = make_event(EventType::Quic);
-  quic.set_text(kTextHost, "example.org");
-  EXPECT_EQ(format(quic)["quic"], Json::parse(R"({"sni":"example.org"})"));
+  dns.values[kValueIsAnswer] = 1;
+  dns.values[kValueResponseCode] = 3;
+  dns.values[kValueDnsFlags] = 0x8180;
+  dns.set_text(kTextAnswers, "example.org\tA\t300\t192.0.2.1\nexample.org\tAAAA\t60\t2001:db8::1");
+  const Json answer = format(dns)["dns"];
+  EXPECT_EQ(answer["type"], "answer");
+  EXPECT_EQ(answer["rcode"], "NXDOMAIN");
+  EXPECT_EQ(answer["rd"], true);
+  EXPECT_FALSE(answer.contains("aa"));
+  EXPECT_EQ(answer["answers"], Json::parse(R"([
+    {"rrname":"example.org","rrtype":"A","ttl":300,"rdata":"192.0.2.1"},
+    {"rrname":"example.org","rrtype":"AAAA","ttl":60,"rdata":"2001:db8::1"}])"));
 }
 
 TEST_F(EveJsonTest, SaysThatDetectionFailedWhereNothingWasFound) {
@@ -259,7 +313,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(EveJsonTest, SurvivesNumbersWithoutNamesAndAnyTextFromTheWire) {
   std::mt19937_64 random(1);
   for (unsigned i = 0; i < 2'000; ++i) {
-    Event event = make_event(static_cast<EventType>(random() % 7));
+    Event event = make_event(static_cast<EventType>(random() % 8));
     event.chain = static_cast<uint8_t>(random());
     event.ingress = static_cast<uint16_t>(random());
     event.reason = static_cast<Reason>(random());
