@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "flowtable/flow_key.h"
 #include "stages/dpi/buffer.h"
 #include "stages/dpi/rules/rule_header.h"
 #include "stages/dpi/rules/rule_text.h"
@@ -219,7 +220,9 @@ struct Rule {
   uint32_t gid = 1;
   uint32_t rev = 0;
   std::string classtype;
-  std::optional<uint8_t> priority;  // 1 (highest) to 255
+  std::string category;             // description of the classtype; empty if it has none
+  std::optional<uint8_t> priority;  // 1 (highest) to 255, where the rule says one
+  uint8_t severity = 3;             // `priority`, else the classtype's
   std::vector<std::string> references;
   std::vector<std::string> metadata;
   std::string target;  // src_ip, dest_ip or ""
