@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// DNS over UDP and TCP (RFC 1035, 7766).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "stages/dpi/protocol/dns_transaction.h"
+#include "stages/dpi/protocol/protocol_lane.h"
+#include "stages/dpi/protocol/recognition.h"
+
+namespace sluice {
+
+// One flow. Variable memory comes from the lane's arena; it is returned when a
+// transaction is finished or the parser goes. dpi's worker only.
+class DnsParser {
+ public:
+  static constexpr uint32_t kMaxOutstanding = 16;  // questions without their answer
+  static constexpr uint32_t kMaxQuestions = 8;     // of one message
+  static constexpr uint32_t kMaxMalformed = 4;     // messages, after which a flow is given up
+
+  explicit DnsParser(ProtocolLane& lane) noexcept : lane_(&lane) {}
+  ~DnsParser();  // forgets what is pending without a word to any sink
+  DnsParser(const DnsParser&) = delete;
+  DnsParser& operator=(const DnsParser&) = delete;
+
+  // Whether a datagram is a DNS message (mDNS and LLMNR look alike), and whether
+  // a TCP stream begins with one. Strict: what is odd is not DNS.
+  static Recognition looks_like(Direction from, std::span<const uint8_t> datagram) noexcept;
+  static Recognition stream_looks_like(Direction from, std::span<const uint8_t> beginning) noexcept;
+
+  // A datagram's payload. False: given up, this flow is no DNS.
+  bool message(Direction from, std::span<const uint8_t> datagram, TransactionSink& sink) noexcept;
+
+  // `readable` is all of that direction's TCP stream that has not been consumed,
+  // at most 64 KiB, the same bytes as before with more behind them. Waits for
+  // whole messages; one that can't be whole in 64 KiB is read as far as it goes.
+  Consumed consume(Direction from, std::span<const uint8_t> readable, bool end,
+                   TransactionSink& sink) noexcept;
+
+  // Both directions are over: what is pending is finished as it is.
+  void end(TransactionSink& sink) noexcept;
+
+  uint32_t outstanding() const noexcept { return outstanding_; }
+
+ private:
+  struct Question;
+  struct Header;
+
+  bool parse(Direction from, std::span<const uint8_t> bytes, TransactionSink& sink) noexcept;
+  void asked(Direction from, const Header& header, const Question& question,
+             TransactionSink& sink) noexcept;
+  void answered(Direction from, const Header& header, const Question* question, uint32_t number,
+                std::span<const uint8_t> bytes, size_t records_at, TransactionSink& sink) noexcept;
+  DnsTransaction* find(Direction asked_by, uint16_t id, const Question* question,
+                       uint32_t number) noexcept;
+  DnsTransaction* create() noexcept;
+  void finish(DnsTransaction* transaction, TransactionSink& sink) noexcept;
+
+  ProtocolLane* lane_;
+  DnsTransaction* oldest_ = nullptr;
+  DnsTransaction* newest_ = nullptr;
+  uint32_t outstanding_ = 0;
+  uint32_t numbers_ = 0;
+  uint16_t skip_[2] = {0, 0};  // bytes of an oversized TCP message that are still to come
+  uint8_t malformed_ = 0;
+  bool given_up_ = false;
+};
+
+}  // namespace sluice
