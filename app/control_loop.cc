@@ -69,15 +69,16 @@ void ControlLoop::run() {
   next_stats_ms_ = start_ms + runtime_.settings->config.log.stats_interval_s * 1000ull;
   std::vector<pollfd> extra = {{signal_fd_, POLLIN, 0}};
   while (!stop_.load(std::memory_order_acquire)) {
-    socket_.serve(runtime_.reloader->busy() ? kBusyTurnMs : kTurnMs, extra);
+    const bool busy = runtime_.reloader->busy() || runtime_.keeper->busy();
+    socket_.serve(busy ? kBusyTurnMs : kTurnMs, extra);
     if (extra[0].revents & POLLIN) take_signal();
     runtime_.reloader->turn();
     const uint64_t now_ms = monotonic_ms();
+    runtime_.keeper->turn(now_ms);
     if (now_ms >= next_watch_ms_) {
       next_watch_ms_ = now_ms + kWatchMs;
       // A service manager that asks for signs of life gets them while all workers live.
       if (watch_hearts(now_ms)) notify_service_manager("WATCHDOG=1");
-      watch_links();
       for (const std::string& warning : events_.turn(event_trouble(runtime_), now_ms)) {
         spdlog::warn("{}", warning);
       }
@@ -124,14 +125,6 @@ bool ControlLoop::watch_hearts(uint64_t now_ms) {
     all_live = all_live && !heart.stalled;
   }
   return all_live;
-}
-
-void ControlLoop::watch_links() {
-  for (unsigned i = 0; i < runtime_.ports->size(); ++i) {
-    Port& port = (*runtime_.ports)[i];
-    if (!port.update_link()) continue;
-    spdlog::warn("port {}: link {}", port.config().name, port.link_up() ? "up" : "down");
-  }
 }
 
 void ControlLoop::write_stats(uint64_t now_ms) {

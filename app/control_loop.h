@@ -44,7 +44,6 @@ class ControlLoop {
   void take_signal();
   // Reports who stands still and who works again; whether all work.
   bool watch_hearts(uint64_t now_ms);
-  void watch_links();
   void write_stats(uint64_t now_ms);
 
   Runtime& runtime_;

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 
@@ -183,6 +184,16 @@ bool interface_is_up(const std::string& name) {
 
 bool interface_is_running(const std::string& name) {
   return (interface_flags(name) & IFF_RUNNING) != 0;
+}
+
+int set_interface_up(const std::string& name, bool up) {
+  const Socket socket;
+  ifreq request{};
+  if (!set_name(request, name)) return -EINVAL;
+  if (ioctl(socket.fd(), SIOCGIFFLAGS, &request) != 0) return -errno;
+  const auto flags = static_cast<unsigned short>(request.ifr_flags);
+  request.ifr_flags = static_cast<short>(up ? flags | IFF_UP : flags & ~IFF_UP);
+  return ioctl(socket.fd(), SIOCSIFFLAGS, &request) == 0 ? 0 : -errno;
 }
 
 std::optional<std::vector<std::string>> harmful_offloads(const std::string& name) {

@@ -57,6 +57,8 @@ std::optional<std::string> kernel_interface(std::string_view device);
 bool interface_exists(const std::string& name);
 bool interface_is_up(const std::string& name);       // by the administrator
 bool interface_is_running(const std::string& name);  // and with a carrier
+// Up or down by the administrator; 0 or a negative errno.
+int set_interface_up(const std::string& name, bool up);
 
 // Offloads of a kernel interface that hand Sluice frames which were never on
 // the wire: as `ethtool -K` names them. Empty if none is on. Null if the kernel

@@ -10,9 +10,13 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "app/device_counters.h"
+#include "app/device_news.h"
 #include "chain/port_io.h"
 #include "config/config.h"
 
@@ -20,11 +24,24 @@ struct rte_mempool;
 
 namespace sluice {
 
+// With these a port verifies checksums by the NIC's flags.
+inline constexpr uint64_t kChecksumOffloads =
+    RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+
+// What the control thread tells the workers of a port. On a line of its own:
+// every poll of every worker reads it.
+struct alignas(RTE_CACHE_LINE_SIZE) PortGate {
+  // Closed, and a grace period later (Appliance::begin_grace_period), no worker
+  // is in the device's queues, and none will be until it is open again.
+  std::atomic<bool> open{true};
+  std::atomic<bool> link_up{true};
+};
+
 // One receive queue of a device.
 class PortInput final : public Input {
  public:
-  PortInput(uint16_t port_id, uint16_t queue_id, uint16_t position)
-      : port_id_(port_id), queue_id_(queue_id) {
+  PortInput(uint16_t port_id, uint16_t queue_id, uint16_t position, const PortGate& gate)
+      : port_id_(port_id), queue_id_(queue_id), gate_(gate) {
     port = position;
   }
   uint16_t receive(rte_mbuf** pkts, uint16_t n) noexcept override;
@@ -32,39 +49,64 @@ class PortInput final : public Input {
  private:
   const uint16_t port_id_;
   const uint16_t queue_id_;
+  const PortGate& gate_;
 };
 
 // One transmit queue of a device.
 class PortOutput final : public Output {
  public:
-  PortOutput(uint16_t port_id, uint16_t queue_id, const std::atomic<bool>& link_up)
-      : port_id_(port_id), queue_id_(queue_id), link_up_(link_up) {}
+  PortOutput(uint16_t port_id, uint16_t queue_id, const PortGate& gate)
+      : port_id_(port_id), queue_id_(queue_id), gate_(gate) {}
   uint16_t transmit(rte_mbuf** pkts, uint16_t n) noexcept override;
-  bool link_up() const noexcept override { return link_up_.load(std::memory_order_relaxed); }
+  Reason refusal() const noexcept override;
 
  private:
   const uint16_t port_id_;
   const uint16_t queue_id_;
-  const std::atomic<bool>& link_up_;  // the port's; written by the control loop
+  const PortGate& gate_;
 };
 
-// A device of the configuration. Control thread, but for the queues.
+// A device of the configuration. Control thread, but for the queues and what is
+// said to be for another thread.
 class Port {
  public:
-  // Finds the device by its name and configures it. Throws std::runtime_error
-  // with call, port and reason.
+  // Finds the device by its name. Throws std::runtime_error with call, port and
+  // reason, as what follows does.
   Port(const Config& config, unsigned position);
   ~Port();  // stops and closes the device
   Port(const Port&) = delete;
   Port& operator=(const Port&) = delete;
 
+  // Why the device cannot spread flows over the lanes as they are spread by
+  // chain/lane_hash.h; empty if it can.
+  std::string why_not_spread() const;
+  // `rss`: who spreads over the lanes, the devices (all can) or software.
+  void configure(RssMode rss);
   void setup_queues(rte_mempool* pool);
   void start();
   // Stops and closes: from here on the device holds no mbuf.
   void close();
 
+  // ---- on whichever thread has the port, while its gate is closed ----
+
+  // The device from its reset to its start, with all that was set on it. Throws
+  // std::runtime_error. Takes as long as the driver takes: seconds, where a PF
+  // does not answer.
+  void recover();
+  // Closes, and DPDK lets go of the device, which may then go away.
+  void give_back();
+
+  // Another thread has the port: nothing is asked of the device meanwhile.
+  // Control thread.
+  void lend(bool lent) { lent_ = lent; }
+  bool lent() const { return lent_; }
+
+  PortGate& gate() { return gate_; }
+  DeviceNews& news() { return news_; }
+
   const PortConfig& config() const { return config_; }
   uint16_t id() const { return id_; }
+  unsigned position() const { return position_; }
   int socket_id() const { return socket_id_; }
   unsigned rx_queues() const { return rx_queues_; }
   unsigned tx_queues() const { return tx_queues_; }
@@ -72,26 +114,48 @@ class Port {
   uint16_t tx_descriptors() const { return tx_descriptors_; }
   const MacAddress& mac() const { return mac_; }
   VerifyChecksum verify_checksum() const { return verify_; }  // worked out, never Auto
+  bool split_horizon() const { return split_horizon_; }       // worked out
+  bool link_follow() const { return link_follow_; }           // worked out
+  bool filters_vlans() const { return filters_vlans_; }
   const rte_eth_dev_info& info() const { return info_; }
-  const std::vector<std::string>& remarks() const { return remarks_; }  // for the log
+  // For the log, since the last call.
+  std::vector<std::string> take_remarks() { return std::exchange(remarks_, {}); }
+  bool is_open() const { return open_; }
 
+  // Whether the PF behind a VF is up, as far as this machine can see; null: it
+  // is no VF, or its PF is elsewhere. A VF may say "link up" though its PF is down.
+  std::optional<bool> pf_up() const;
+  const std::string& pf_interface() const { return pf_interface_; }
   // Reads the device's link; true if it has changed since the last call.
   bool update_link();
-  bool link_up() const { return link_up_.load(std::memory_order_relaxed); }
+  bool link_up() const { return gate_.link_up.load(std::memory_order_relaxed); }
   rte_eth_link link() const;
-  rte_eth_stats statistics() const;  // the last ones, once it is closed
+  // Takes the link down, or lets it up. 0, or -ENOTSUP or the like.
+  int hold_link_down(bool down);
+
+  // Since the start, whatever resets the device has had. The last ones where
+  // the device cannot be asked.
+  rte_eth_stats statistics() const;
+  // Reads the device's counters; true if they show that it was reset by others.
+  bool sample_statistics() const;
 
   std::unique_ptr<PortInput> input(unsigned queue) const;
   std::unique_ptr<PortOutput> output(unsigned queue) const;
 
  private:
   void find();
-  void plan_queues(const Config& config);
+  void plan_queues(RssMode rss);
   void plan_checksums();
-  void configure(const Config& config);
+  void plan_wire();
+  void configure_device();
+  void set_mac();
+  bool write_mac(const MacAddress& mac);
+  void add_vlans();
   void spread();
+  rte_eth_stats read_statistics() const;
   [[noreturn]] void fail(const std::string& call, int error) const;
 
+  const Config& all_;
   const PortConfig& config_;
   const unsigned position_;
   uint16_t id_ = 0;
@@ -102,12 +166,19 @@ class Port {
   MacAddress mac_;
   VerifyChecksum verify_ = VerifyChecksum::Ip;
   rte_eth_dev_info info_{};
-  rte_eth_stats last_statistics_{};
+  rte_mempool* pool_ = nullptr;
+  mutable DeviceCounters counters_;  // readings are news to whoever asks, not to the port
+  mutable uint64_t counters_read_ms_ = 0;
   std::vector<std::string> remarks_;
-  std::atomic<bool> link_up_{true};
+  std::string pf_interface_;  // empty: none
+  DeviceNews news_;
+  PortGate gate_;
   bool spreads_ = false;  // RSS over the lanes
+  bool split_horizon_ = false, link_follow_ = false;
+  bool filters_vlans_ = false;
   bool open_ = false;
   bool started_ = false;
+  bool lent_ = false;
 };
 
 // All ports, their mempools (one per NUMA node), and their queues as the lanes
@@ -129,6 +200,10 @@ class Ports {
   std::vector<std::vector<Input*>> inputs() const;    // [lane]
   std::vector<std::vector<Output*>> outputs() const;  // [lane][port]
   std::vector<MacAddress> macs() const;
+  // Who spreads flows over the lanes; never Auto. And why not the devices, if
+  // they might have.
+  RssMode rss() const { return rss_; }
+  const std::string& why_software() const { return why_software_; }
   rte_mempool* pool() const { return pools_.front().pool; }
 
   // Mbufs that are not back in their pool; 0 once everything is closed and
@@ -140,9 +215,12 @@ class Ports {
     int socket_id;
     rte_mempool* pool;
   };
+  void choose_rss(const Config& config);
   void create_pools(const Config& config);
 
   std::vector<std::unique_ptr<Port>> ports_;
+  RssMode rss_ = RssMode::Device;
+  std::string why_software_;
   std::vector<Pool> pools_;
   std::vector<std::vector<std::unique_ptr<PortInput>>> inputs_;    // [lane]
   std::vector<std::vector<std::unique_ptr<PortOutput>>> outputs_;  // [lane]

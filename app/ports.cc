@@ -67,6 +67,8 @@ Ports::Ports(const Config& config) {
     for (unsigned i = 0; i < config.ports.size(); ++i) {
       ports_.push_back(std::make_unique<Port>(config, i));
     }
+    choose_rss(config);
+    for (auto& port : ports_) port->configure(rss_);
     create_pools(config);
     for (auto& port : ports_) {
       const auto pool = std::find_if(pools_.begin(), pools_.end(), [&](const Pool& p) {
@@ -93,6 +95,25 @@ Ports::Ports(const Config& config) {
 Ports::~Ports() {
   close();
   for (Pool& pool : pools_) rte_mempool_free(pool.pool);
+}
+
+// Which lane a flow belongs to is one answer for all ports: one device that cannot
+// spread leaves it to software for all.
+void Ports::choose_rss(const Config& config) {
+  rss_ = config.rss == RssMode::Software ? RssMode::Software : RssMode::Device;
+  if (config.rss == RssMode::Software || config.lanes.size() == 1) return;
+  for (const auto& port : ports_) {
+    const std::string why = port->why_not_spread();
+    if (why.empty()) continue;
+    const std::string whole =
+        "port " + port->config().name + " (" + port->config().device + "): " + why;
+    if (config.rss == RssMode::Device) {
+      throw std::runtime_error(whole + "; set rss = \"software\" or leave it out");
+    }
+    rss_ = RssMode::Software;
+    why_software_ = whole;
+    return;
+  }
 }
 
 void Ports::create_pools(const Config& config) {

@@ -144,6 +144,7 @@ void RunningAppliance::set_up() {
   appliance.inputs = runtime_.ports->inputs();
   appliance.outputs = runtime_.ports->outputs();
   appliance.mempool = runtime_.ports->pool();
+  appliance.rss = runtime_.ports->rss();
   appliance.name = config.instance;
   appliance.huge_pages = runtime_.huge_pages;
   appliance.events = !config.log.eve_file.empty();
@@ -168,9 +169,13 @@ void RunningAppliance::set_up() {
   runtime_.reloader = std::make_unique<Reloader>(runtime_);
   control_ = std::make_unique<ControlLoop>(runtime_, socket_path(), stop_);
   runtime_.ports->start();
+  runtime_.keeper = std::make_unique<PortKeeper>(*runtime_.ports, *runtime_.appliance);
+  if (!runtime_.ports->why_software().empty()) {
+    spdlog::info("flows are spread over the lanes by software: {}", runtime_.ports->why_software());
+  }
   for (unsigned i = 0; i < runtime_.ports->size(); ++i) {
-    const Port& port = (*runtime_.ports)[i];
-    for (const std::string& remark : port.remarks()) {
+    Port& port = (*runtime_.ports)[i];
+    for (const std::string& remark : port.take_remarks()) {
       spdlog::warn("port {}: {}", port.config().name, remark);
     }
     spdlog::info("port {}: {}, {}, link {}", port.config().name, port.config().device,
@@ -296,6 +301,7 @@ void RunningAppliance::report_events() const {
 
 bool RunningAppliance::wind_up() {
   runtime_.reloader.reset();
+  runtime_.keeper.reset();
   if (launched_) end_workers();
   if (runtime_.eve) runtime_.eve->stop();
   report_events();

@@ -11,6 +11,7 @@
 #include "app/counters.h"
 #include "app/eve_log.h"
 #include "app/port.h"
+#include "app/port_keeper.h"
 #include "app/reload.h"
 #include "app/settings.h"
 #include "chain/appliance.h"
@@ -27,6 +28,7 @@ struct Runtime {
   std::shared_ptr<const EveNames> names;  // of the policy in force
   std::unique_ptr<EveLog> eve;
   std::unique_ptr<Counters> counters;
+  std::unique_ptr<PortKeeper> keeper;
   std::unique_ptr<Reloader> reloader;
   const Settings* settings = nullptr;  // in force; start_settings or the reloader's
   std::chrono::system_clock::time_point started_at;

@@ -224,6 +224,16 @@ bool Appliance::paused() const {
   return resting && impl_->at_standstill();
 }
 
+uint32_t Appliance::begin_grace_period() {
+  return impl_->control.grace.fetch_add(1, std::memory_order_release) + 1;
+}
+
+bool Appliance::grace_period_over(uint32_t number) const {
+  return std::all_of(impl_->workers.begin(), impl_->workers.end(), [&](const Worker* w) {
+    return w->stopped() || static_cast<int32_t>(w->grace() - number) >= 0;
+  });
+}
+
 void Appliance::request_shutdown() {
   impl_->control.shutdown.store(true, std::memory_order_release);
 }

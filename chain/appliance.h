@@ -38,6 +38,7 @@ struct ApplianceOptions {
   std::vector<std::vector<Output*>> outputs;
   std::vector<int> socket_ids;     // by lane; empty: any
   rte_mempool* mempool = nullptr;  // for generated frames; as the ports' pools
+  RssMode rss = RssMode::Auto;     // who spreads; Auto: as the configuration says
   std::string name = "sluice";     // prefix of names in EAL's registries
   bool replay = false;     // the packets' clock, nothing lost for want of room, idle workers yield
   bool huge_pages = true;  // for the flow tables
@@ -72,6 +73,11 @@ class Appliance {
   void pause();
   void resume();
   bool paused() const;  // requested, and every worker has come to rest
+  // A grace period: what this thread wrote before begin_grace_period() every worker
+  // goes by once grace_period_over(), asked now and then, says so for its number.
+  // No worker is then inside anything that it was told to keep out of. Nobody waits.
+  uint32_t begin_grace_period();
+  bool grace_period_over(uint32_t number) const;
   // Ends all flows (their events are written), then every run() returns. Only
   // when paused() or idle(), so that no lane passes packets to one that has left.
   void request_shutdown();

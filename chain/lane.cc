@@ -200,6 +200,7 @@ void Lane::build_workers(const LaneOptions& options) {
         if (appliance.line[s]->every_packet) h.every_packet |= static_cast<uint8_t>(1u << s);
       }
       h.config = &config;
+      h.rss = appliance.rss == RssMode::Auto ? config.rss : appliance.rss;
       h.inputs = appliance.inputs[options.index];
       for (const PortConfig& port : config.ports) {
         h.zones.push_back({port.first_zone, port.zone_per_vlan});
@@ -208,6 +209,7 @@ void Lane::build_workers(const LaneOptions& options) {
       h.to_lanes = options.to_lanes;
       h.epochs = &appliance.directory->epochs;
       h.clock = options.clock;
+      h.seed = appliance.replay ? kReplaySeed : random_seed();
       h.replay = appliance.replay;
       h.live_clock = is_live(appliance.inputs);
       worker->set_head(std::make_unique<LaneHead>(h, *table_, *fragments_, worker->statistics()));

@@ -90,8 +90,8 @@ uint64_t rss_port_functions() noexcept {
 
 unsigned LaneHash::lane_of(const FlowKey& key) const noexcept {
   if (lanes_ == 1) return 0;
-  if (mode_ == RssMode::Device) return device_hash(key, ports_) % kRssTableSize % lanes_;
-  return software_hash(key, ports_) % lanes_;
+  if (mode_ == RssMode::Software) return software_hash(key, ports_) % lanes_;
+  return device_hash(key, ports_) % kRssTableSize % lanes_;
 }
 
 }  // namespace sluice

@@ -43,9 +43,9 @@ struct LaneHead::Pending {
 LaneHead::LaneHead(const LaneHeadOptions& options, FlowTable& table, FragmentTable& fragments,
                    WorkerStatistics& statistics)
     : options_(options),
-      lane_hash_(options.config->rss, options.config->rss_ports,
+      lane_hash_(options.rss, options.config->rss_ports,
                  static_cast<unsigned>(options.to_lanes.size())),
-      by_software_(options.to_lanes.size() > 1 && options.config->rss == RssMode::Software),
+      by_software_(options.to_lanes.size() > 1 && options.rss == RssMode::Software),
       burst_(static_cast<uint16_t>(options.config->burst)),
       table_(table),
       fragments_(fragments),
@@ -58,6 +58,7 @@ LaneHead::LaneHead(const LaneHeadOptions& options, FlowTable& table, FragmentTab
     parse_options_[input->port].verify_ip_checksum = input->verify_ip_checksum;
     parse_options_[input->port].verify_by_flags = input->verify_by_flags;
   }
+  build_horizons();
   const uint64_t window_s = options_.config->flowtable.midstream_window_s;
   if (options_.replay || window_s == 0) {
     pick_up_until_ns_ = UINT64_MAX;
@@ -69,6 +70,44 @@ LaneHead::LaneHead(const LaneHeadOptions& options, FlowTable& table, FragmentTab
         drop_packet(m, r, static_cast<LaneHead*>(head)->statistics_);
       },
       this);
+}
+
+void LaneHead::build_horizons() {
+  horizons_.resize(options_.config->ports.size());
+  for (const Input* input : options_.inputs) {
+    const int peer = options_.config->ports[input->port].peer_index;
+    Horizon& here = horizons_[input->port];
+    if (!input->split_horizon || peer < 0 || here.table) continue;
+    Horizon& there = horizons_[static_cast<size_t>(peer)];
+    if (!there.table) {
+      wires_.push_back(std::make_unique<SplitHorizon>(options_.seed + wires_.size()));
+      here = {wires_.back().get(), 0};
+    } else {
+      here = {there.table, 1 - there.side};
+    }
+  }
+}
+
+// Drops what the other side of the wire sent. Neighbours in a burst mostly have one
+// sender, which is then looked up once.
+unsigned LaneHead::keep_within_horizon(rte_mbuf** pkts, unsigned n, unsigned port) noexcept {
+  const Horizon horizon = horizons_[port];
+  uint64_t last = 0;
+  bool pass = true;
+  unsigned kept = 0;
+  for (unsigned i = 0; i < n; ++i) {
+    const uint64_t key = SplitHorizon::source_key(pkts[i]);
+    if (key != last) {
+      pass = key == 0 || horizon.table->admit(key, horizon.side, now_ns_);
+      last = key;
+    }
+    if (pass) [[likely]] {
+      pkts[kept++] = pkts[i];
+    } else {
+      drop(pkts[i], CoreReason::SplitHorizon);
+    }
+  }
+  return kept;
 }
 
 void LaneHead::drop(rte_mbuf* m, CoreReason why) noexcept {
@@ -109,13 +148,17 @@ inline bool LaneHead::admit_decided(rte_mbuf* m, const ParsedPacket& parsed, uin
 
 unsigned LaneHead::receive(unsigned source, uint64_t tsc, Burst& out) noexcept {
   rte_mbuf* pkts[Burst::kCapacity];
-  const unsigned n = take(source, tsc, pkts);
-  if (n == 0) return 0;
+  const unsigned received = take(source, tsc, pkts);
+  if (received == 0) return 0;
+  unsigned n = received;
   const std::vector<ParseOptions>& options =
       source < devices() ? parse_options_ : parse_options_lane_;
 
   Pending pending;
   for (unsigned i = 0; i < n; ++i) rte_prefetch0(rte_pktmbuf_mtod(pkts[i], void*));
+  if (source < devices() && horizons_[options_.inputs[source]->port].table) {
+    n = keep_within_horizon(pkts, n, options_.inputs[source]->port);
+  }
   unsigned i = 0;
   if (source < devices() && !by_software_) [[likely]] {
     // Everything has come in by one port. Up to the first frame that isn't plain
@@ -139,7 +182,7 @@ unsigned LaneHead::receive(unsigned source, uint64_t tsc, Burst& out) noexcept {
   admit_all(pending, hashes, flows, out);
   out.now_ns = now_ns_;
   statistics_.held = fragments_.held();
-  return n;
+  return received;
 }
 
 void LaneHead::admit_all(const Pending& pending, const uint64_t* hashes, Flow* const* flows,

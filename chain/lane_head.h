@@ -8,6 +8,7 @@
 #include <rte_ring.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "chain/parse.h"
 #include "chain/policy.h"
 #include "chain/port_io.h"
+#include "chain/split_horizon.h"
 #include "chain/statistics.h"
 #include "flowtable/flow_table.h"
 
@@ -29,12 +31,14 @@ struct LaneHeadOptions {
   unsigned stages = 0;       // of the line
   uint8_t every_packet = 0;  // bit i: the line's i-th stage sees decided flows, too
   const Config* config = nullptr;
+  RssMode rss = RssMode::Auto;  // Auto: by the devices
   std::vector<Input*> inputs;
   std::vector<ZoneRule> zones;        // by port
   std::vector<rte_ring*> from_lanes;  // [lane], null for the own one
   std::vector<rte_ring*> to_lanes;
   const BindingEpochs* epochs = nullptr;
   const TscClock* clock = nullptr;
+  uint64_t seed = 0;  // nobody outside can guess it
   bool replay = false;
   bool live_clock = false;  // time goes on where no packets come
 };
@@ -70,6 +74,8 @@ class LaneHead {
   struct Pending;
 
   unsigned take(unsigned source, uint64_t tsc, rte_mbuf** pkts) noexcept;
+  void build_horizons();
+  unsigned keep_within_horizon(rte_mbuf** pkts, unsigned n, unsigned port) noexcept;
   void sort(rte_mbuf* m, const ParseOptions& options, Pending& pending, Burst& out) noexcept;
   void pass_over(rte_mbuf* m, unsigned lane) noexcept;
   void drop(rte_mbuf* m, CoreReason why) noexcept;
@@ -92,11 +98,19 @@ class LaneHead {
   FlowClass value_of(const Flow& flow) const noexcept;
   void refresh(Flow& flow) noexcept;
 
+  // A wire's end, where its split horizon is asked for.
+  struct Horizon {
+    SplitHorizon* table = nullptr;
+    unsigned side = 0;
+  };
+
   static constexpr unsigned kAgeBudget = 32;  // entries a poll
 
   LaneHeadOptions options_;
   std::vector<ParseOptions> parse_options_;       // by port, for the devices
   std::vector<ParseOptions> parse_options_lane_;  // by port, for what was checked already
+  std::vector<std::unique_ptr<SplitHorizon>> wires_;
+  std::vector<Horizon> horizons_;  // by port
   LaneHash lane_hash_;
   const bool by_software_;  // every packet's lane is looked up, not only the odd ones'
   const uint16_t burst_;    // packets received at once

@@ -110,8 +110,7 @@ void LaneTail::send_out(Output& output, rte_mbuf** pkts, unsigned n, uint64_t by
   const uint16_t sent = output.transmit(pkts, static_cast<uint16_t>(n));
   statistics_.transmitted += sent;
   if (sent < n) [[unlikely]] {
-    const Reason why = reason(output.link_up() ? CoreReason::TxFull : CoreReason::TxPortDown);
-    statistics_.dropped[why] += n - sent;
+    statistics_.dropped[output.refusal()] += n - sent;
     for (unsigned i = sent; i < n; ++i) {
       bytes -= pkts[i]->pkt_len;
       rte_pktmbuf_free(pkts[i]);

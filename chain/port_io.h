@@ -9,6 +9,8 @@
 
 #include <cstdint>
 
+#include "chain/reasons.h"
+
 namespace sluice {
 
 // One receive queue of one port, polled by one worker.
@@ -25,6 +27,7 @@ class Input {
   uint16_t port = 0;                // position in Config::ports
   bool verify_ip_checksum = false;  // in software
   bool verify_by_flags = false;     // by the NIC's flags in ol_flags, IP and transport
+  bool split_horizon = false;       // of a wire's end: chain/split_horizon.h
 };
 
 // One transmit queue of one port, used by one worker.
@@ -33,7 +36,8 @@ class Output {
   virtual ~Output() = default;
   // Takes over the first `return value` packets; the rest stays the caller's. Worker.
   virtual uint16_t transmit(rte_mbuf** pkts, uint16_t n) noexcept = 0;
-  virtual bool link_up() const noexcept { return true; }
+  // Why transmit() did not take the last packets. Worker.
+  virtual Reason refusal() const noexcept { return reason(CoreReason::TxFull); }
 };
 
 }  // namespace sluice

@@ -38,6 +38,11 @@ constexpr DropReason kCoreReasons[] = {
     {"tx.no_egress", "no stage gave the packet a port to leave by"},
     {"tx.queue_full", "the transmit queue refused the frame; the link is slower than the traffic"},
     {"tx.port_down", "the link of the port to leave by is down"},
+    {"tx.port_stopped",
+     "the port to leave by is being reset, or its device is gone: show port info"},
+    {"wire.split_horizon",
+     "came in on one side of a wire from a MAC address that is on the other: a NIC that hands "
+     "frames back, a loop, or a host that has just moved"},
     {"shutdown", "still held when the appliance stopped"},
 };
 static_assert(std::size(kCoreReasons) == static_cast<size_t>(CoreReason::Count));

@@ -43,6 +43,8 @@ enum class CoreReason : Reason {
   NoEgress,
   TxFull,
   TxPortDown,
+  TxPortStopped,
+  SplitHorizon,
   Shutdown,
   Count
 };

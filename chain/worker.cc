@@ -32,6 +32,10 @@ void Worker::run() noexcept {
 
 bool Worker::poll() noexcept {
   const uint64_t begin = rte_rdtsc();
+  const uint32_t grace = options_.control->grace.load(std::memory_order_acquire);
+  if (grace != grace_.load(std::memory_order_relaxed)) [[unlikely]] {
+    grace_.store(grace, std::memory_order_release);
+  }
   const bool busy = head_ ? poll_sources(begin) : poll_ring(begin);
   if (const Policy* leaving = options_.lane->leaving_policy.load(std::memory_order_acquire)) {
     runner_->release_references(*leaving, kReleaseBudget);

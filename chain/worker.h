@@ -26,6 +26,7 @@ namespace sluice {
 struct WorkerControl {
   std::atomic<bool> pause{false};     // devices are not polled
   std::atomic<bool> shutdown{false};  // end all flows, then leave; only once all heads rest
+  std::atomic<uint32_t> grace{0};     // number of the newest grace period
 };
 
 // What one lane's workers have in common.
@@ -86,6 +87,9 @@ class alignas(RTE_CACHE_LINE_SIZE) Worker {
   // Polls that found work so far; acquire.
   uint64_t busy_polls() const noexcept { return busy_polls_.load(std::memory_order_acquire); }
   const rte_ring* input_ring() const noexcept { return options_.in; }
+  // The newest grace period that it has seen begin, between two polls: whatever
+  // was written before that period's begin it goes by from here on.
+  uint32_t grace() const noexcept { return grace_.load(std::memory_order_acquire); }
 
  private:
   bool poll_sources(uint64_t tsc) noexcept;
@@ -115,6 +119,7 @@ class alignas(RTE_CACHE_LINE_SIZE) Worker {
 
   alignas(RTE_CACHE_LINE_SIZE) std::atomic<uint64_t> heartbeat_{0};
   std::atomic<uint64_t> busy_polls_{0};
+  std::atomic<uint32_t> grace_{0};
   std::atomic<uint16_t> generation_{0};
   std::atomic<bool> stopped_{false};
   std::atomic<bool> at_rest_{false};

@@ -29,6 +29,11 @@ PortConfig read_port(ConfigSection s) {
   port.tx_descriptors =
       static_cast<uint16_t>(s.integer("tx_descriptors", port.tx_descriptors, 64, 32768));
   port.promiscuous = s.boolean("promiscuous", port.promiscuous);
+  for (const int64_t id : s.integer_set("vlans", 1, 4094)) {
+    port.vlans.push_back(static_cast<uint16_t>(id));
+  }
+  if (s.has("link_follow")) port.link_follow = s.boolean("link_follow", false);
+  if (s.has("split_horizon")) port.split_horizon = s.boolean("split_horizon", false);
   port.verify_checksum = s.choice("verify_checksum", port.verify_checksum,
                                   {{"auto", VerifyChecksum::Auto},
                                    {"off", VerifyChecksum::Off},
@@ -192,7 +197,9 @@ Config read_config(ConfigSection root, const ConfigVocabulary& vocabulary) {
   if (!is_name(c.instance)) root.error("instance", "", kNameForm);
   c.line = root.strings("line");
   if (!root.has("line")) c.line = vocabulary.stages;
-  c.rss = root.choice("rss", c.rss, {{"device", RssMode::Device}, {"software", RssMode::Software}});
+  c.rss = root.choice(
+      "rss", c.rss,
+      {{"auto", RssMode::Auto}, {"device", RssMode::Device}, {"software", RssMode::Software}});
   c.rss_ports = root.boolean("rss_ports", c.rss_ports);
   c.burst = static_cast<unsigned>(root.integer("burst", c.burst, 1, 64));
   c.reject_rate = static_cast<uint32_t>(root.integer("reject_rate", c.reject_rate, 0, 1'000'000));

@@ -17,7 +17,7 @@
 namespace sluice {
 
 enum class VerifyChecksum : uint8_t { Auto, Off, Ip, All };
-enum class RssMode : uint8_t { Device, Software };
+enum class RssMode : uint8_t { Auto, Device, Software };
 enum class FragmentMode : uint8_t { Reassemble, Drop };
 enum class MidstreamMode : uint8_t { PickUp, Drop };
 
@@ -40,7 +40,11 @@ struct PortConfig {
   uint16_t mtu = 1500;  // 68..9600
   uint16_t rx_descriptors = 1024;
   uint16_t tx_descriptors = 1024;
-  bool promiscuous = true;  // wires need it
+  bool promiscuous = true;      // wires need it
+  std::vector<uint16_t> vlans;  // wire: ids put into the device's VLAN filter; 1..4094, ascending
+  // Wires; null: worked out from the device.
+  std::optional<bool> link_follow;    // this port's link goes down with the peer's
+  std::optional<bool> split_horizon;  // chain/split_horizon.h; equal at both ends
   VerifyChecksum verify_checksum = VerifyChecksum::Auto;
 };
 
@@ -93,7 +97,7 @@ struct LogConfig {
 
 struct Config {
   std::vector<std::string> line;  // `line = [...]`; default: the registry's order
-  RssMode rss = RssMode::Device;  // `rss = "device" | "software"`
+  RssMode rss = RssMode::Auto;    // `rss = "auto" | "device" | "software"`
   bool rss_ports = false;
   unsigned burst = 32;              // packets a poll, 1..64
   uint32_t reject_rate = 1000;      // rejects answered a second and lane, 0..1000000

@@ -172,6 +172,16 @@ void check_wire(ConfigReading& r, size_t i) {
   same("zone", port.zone == other.zone);
   same("zone_per_vlan", port.zone_per_vlan == other.zone_per_vlan);
   same("mtu", port.mtu == other.mtu);
+  same("vlans", port.vlans == other.vlans);
+  same("split_horizon", port.split_horizon == other.split_horizon);
+}
+
+void check_wire_keys(ConfigReading& r, size_t i) {
+  ConfigSection& s = r.ports[i];
+  if (!s.has("addresses") || s.has("peer")) return;
+  for (const char* key : {"vlans", "link_follow", "split_horizon"}) {
+    if (s.has(key)) s.error(key, "", "no such key at a routed port; wires only");
+  }
 }
 
 void check_zone_keys(ConfigReading& r, size_t i) {
@@ -304,6 +314,7 @@ void check_ports(ConfigReading& r) {
     check_device(r, i, devices);
     check_chain(r, i);
     check_zone_keys(r, i);
+    check_wire_keys(r, i);
     find_peer(r, i);
     check_addresses(r, i);
   }

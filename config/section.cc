@@ -4,9 +4,11 @@
 #include "config/section.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <set>
 
 #include "config/section_state.h"
 
@@ -36,6 +38,17 @@ std::string prefix_hint(const std::string& text) {
 
 bool is(const ConfigNode& node, ConfigNode::Type type) {
   return node.type == type;
+}
+
+// "100-199"
+std::optional<std::pair<int64_t, int64_t>> parse_integer_range(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  int64_t first = 0, last = 0;
+  const auto [dash, first_error] = std::from_chars(text.data(), end, first);
+  if (first_error != std::errc{} || dash == end || *dash != '-') return std::nullopt;
+  const auto [rest, last_error] = std::from_chars(dash + 1, end, last);
+  if (last_error != std::errc{} || rest != end) return std::nullopt;
+  return std::pair{first, last};
 }
 
 // Calls `each(value, key)` for every element of an array, or for a single value.
@@ -190,6 +203,27 @@ std::vector<int64_t> ConfigSection::integers(std::string_view key, int64_t min, 
     }
   });
   return out;
+}
+
+std::vector<int64_t> ConfigSection::integer_set(std::string_view key, int64_t min, int64_t max) {
+  std::set<int64_t> out;
+  const ConfigNode* node = state_->find(key);
+  if (node == nullptr) return {};
+  for_each_element(*node, state_->path_of(key), [&](const ConfigNode& value, std::string path) {
+    std::optional<std::pair<int64_t, int64_t>> ends;
+    if (is(value, ConfigNode::Type::String)) {
+      ends = parse_integer_range(value.text);
+    } else if (is(value, ConfigNode::Type::Integer) && !overflowed(value.integer)) {
+      ends = {value.integer, value.integer};
+    }
+    if (!ends || ends->first < min || ends->second > max || ends->first > ends->second) {
+      state_->refuse(value, std::move(path),
+                     range("an integer", min, max) + ", or a range of them such as \"100-199\"");
+      return;
+    }
+    for (int64_t i = ends->first; i <= ends->second; ++i) out.insert(i);
+  });
+  return {out.begin(), out.end()};
 }
 
 std::vector<IpPrefix> ConfigSection::prefixes(std::string_view key) {

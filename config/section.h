@@ -56,6 +56,8 @@ class ConfigSection {
   // Arrays. A single value stands for an array of one.
   std::vector<std::string> strings(std::string_view key);
   std::vector<int64_t> integers(std::string_view key, int64_t min, int64_t max);
+  // Integers and ranges of them, [10, "100-199"]: ascending, each once.
+  std::vector<int64_t> integer_set(std::string_view key, int64_t min, int64_t max);
   std::vector<IpPrefix> prefixes(std::string_view key);
   std::vector<InterfaceAddress> interface_addresses(std::string_view key);
 

@@ -182,7 +182,7 @@ void queues(Examination& e, const PortConfig& port, const PciFacts& facts) {
       e.pass("queues", name, "needed: 1, which every device has");
     } else {
       e.warn("queues", name, found, "`run` starts only if the device has them",
-             device_spreads ? "if `run` says that it cannot spread: rss = \"software\"" : "");
+             device_spreads ? "if `run` says that it cannot spread: leave `rss` out" : "");
     }
     return;
   }
@@ -193,9 +193,10 @@ void queues(Examination& e, const PortConfig& port, const PciFacts& facts) {
            "at most " + count_of(offer->queues, "[[lane]]") + "; more lcores as its workers");
   } else if (device_spreads && !offer->rss) {
     e.fail("queues", name, found, "the device cannot spread flows over the lanes",
-           "rss = \"software\"");
+           "leave `rss` out (flows are then spread by software)");
   } else {
-    e.pass("queues", name, found);
+    const bool by_software = lanes > 1 && (e.config.rss == RssMode::Software || !offer->rss);
+    e.pass("queues", name, found + (by_software ? "; flows are spread by software" : ""));
   }
 }
 

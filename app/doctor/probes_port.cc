@@ -19,9 +19,10 @@ void interface_queues(Examination& e, const PortConfig& port) {
   const std::string name = port_probe(port, "queues");
   if (e.config.rss == RssMode::Device) {
     e.fail("queues", name, "needed: " + std::to_string(lanes) + ", RSS; offered: no RSS",
-           "the device cannot spread packets over the lanes", "rss = \"software\"");
+           "the device cannot spread packets over the lanes",
+           "leave `rss` out (flows are then spread by software)");
   } else {
-    e.pass("queues", name, vdev_string(port, lanes));
+    e.pass("queues", name, vdev_string(port, lanes) + "; flows are spread by software");
   }
 }
 

@@ -141,11 +141,16 @@ class VfProbes {
       e_.pass("trust", name("VLAN filter"), "none while promiscuous");
       return;
     }
+    if (!port_.vlans.empty()) {
+      e_.pass("trust", name("VLAN filter"),
+              count_of(port_.vlans.size(), "id") + " put into it (`vlans`)");
+      return;
+    }
     e_.warn(
         "trust", name("VLAN filter"),
         (pf_.driver.empty() ? std::string("the NIC") : pf_.driver) + " filters VLANs of its VFs",
         "tagged frames arrive only for ids put into the filter; untagged ones do",
-        "for one VLAN a VF: " + to_shell(set({"vlan", "ID"})));
+        "vlans = [ID, ...] at both ends of the wire, if there are tagged frames");
   }
 
   void spoof_check(const VfView& view) {

@@ -64,6 +64,7 @@ TestAppliance::TestAppliance(std::string_view toml, unsigned mbufs) : pool_(mbuf
   for (size_t port = 0; port < config_.ports.size(); ++port) {
     inputs_.push_back(std::make_unique<QueueInput>());
     inputs_.back()->port = static_cast<uint16_t>(port);
+    inputs_.back()->split_horizon = config_.ports[port].split_horizon.value_or(false);
     outputs_.push_back(std::make_unique<QueueOutput>());
     options.inputs[0].push_back(inputs_.back().get());
     for (auto& lane : options.outputs) lane.push_back(outputs_.back().get());

@@ -200,8 +200,9 @@ TEST_F(DoctorHost, LooksAtKernelInterfaces) {
   EXPECT_EQ(probe_named(probes, "port wan: link").result, ProbeResult::Pass);
   host.remove("/sys/class/net/wan");
   EXPECT_EQ(result("port wan: device"), ProbeResult::Fail);
-  config.rss = RssMode::Device;
   config = wire_config(kLan, kWan, {1, 2});
+  EXPECT_EQ(result("port lan: queues"), ProbeResult::Pass);
+  config.rss = RssMode::Device;
   EXPECT_EQ(result("port lan: queues"), ProbeResult::Fail);
   config.rss = RssMode::Software;
   EXPECT_EQ(result("port lan: queues"), ProbeResult::Pass);

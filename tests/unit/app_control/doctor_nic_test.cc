@@ -183,7 +183,11 @@ TEST_F(DoctorNic, ComparesQueuesWhereTheyAreKnown) {
   add_wire(host, "igb", "8086:10ca");
   EXPECT_EQ(result("port lan: queues"), ProbeResult::Pass);
   config = wire_config(kLan, kWan, {1, 2});
-  EXPECT_EQ(probe("port lan: queues").mend, "rss = \"software\"");
+  EXPECT_EQ(result("port lan: queues"), ProbeResult::Pass);
+  EXPECT_NE(probe("port lan: queues").found.find("spread by software"), std::string::npos);
+  config.rss = RssMode::Device;
+  EXPECT_EQ(result("port lan: queues"), ProbeResult::Fail);
+  EXPECT_NE(probe("port lan: queues").mend.find("leave `rss` out"), std::string::npos);
   config.rss = RssMode::Software;
   EXPECT_EQ(result("port lan: queues"), ProbeResult::Pass);
   config = wire_config(kLan, kWan, {1, 2, 3});

@@ -111,7 +111,7 @@ TEST(ConfigErrors, TellOfEachSlipOutsideThePorts) {
       {"A table where an array of tables belongs", "[lane]\nlcore = 1\n", 1, 1, "lane", "a table",
        "an array of tables: [[lane]]"},
       {"A choice gets the nearest word", "rss = \"sofware\"\n", 1, 7, "rss", "string \"sofware\"",
-       "one of: \"device\", \"software\"; did you mean \"software\"?"},
+       "one of: \"auto\", \"device\", \"software\"; did you mean \"software\"?"},
       {"The name of the instance makes file names", "instance = \"a/b\"\n", 1, 12, "instance",
        "string \"a/b\"", "1 to 31 letters, digits, '_', '-' or '.'"},
       {"A timeout has the name that the state has", "[flowtable.timeouts]\ntcp_etablished = 5\n", 2,

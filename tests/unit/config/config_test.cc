@@ -34,7 +34,7 @@ TEST(Config, TakesDefaultsForWhatIsNotSaid) {
   EXPECT_EQ(c.line, kVocabulary.stages);
   EXPECT_EQ(c.burst, 32u);
   EXPECT_EQ(c.instance, "sluice");
-  EXPECT_EQ(c.rss, RssMode::Device);
+  EXPECT_EQ(c.rss, RssMode::Auto);
   ASSERT_EQ(c.chains.size(), 1u);
   EXPECT_EQ(c.chains[0].name, "default");
   EXPECT_EQ(c.chains[0].stages, kVocabulary.stages);

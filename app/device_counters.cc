@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include "app/device_counters.h"
+
+#include <algorithm>
+
+namespace sluice {
+
+namespace {
+
+constexpr uint32_t kFastestMbps = 400'000;
+constexpr uint64_t kLeastFrame = 84;  // bytes on the wire: 64, preamble, gap
+// Readings are not taken on the tick, and a VF may share its NIC's inner switch.
+constexpr uint64_t kSlack = 4;
+constexpr uint64_t kLeastElapsedMs = 1000;
+
+struct Field {
+  uint64_t rte_eth_stats::*count;
+  bool bytes;
+};
+constexpr Field kFields[] = {
+    {&rte_eth_stats::ipackets, false}, {&rte_eth_stats::opackets, false},
+    {&rte_eth_stats::ibytes, true},    {&rte_eth_stats::obytes, true},
+    {&rte_eth_stats::imissed, false},  {&rte_eth_stats::ierrors, false},
+    {&rte_eth_stats::oerrors, false},  {&rte_eth_stats::rx_nombuf, false},
+};
+
+// Behind a reset a counter starts over; one that is read a little late, or is
+// worked out from others, may step back a little without any.
+bool starts_over(uint64_t last, uint64_t now) {
+  return now < last && now <= last / 2;
+}
+
+}  // namespace
+
+DeviceCounters::Bound DeviceCounters::Bound::of(uint32_t mbps, uint64_t elapsed_ms) {
+  if (mbps == 0 || mbps > kFastestMbps) mbps = kFastestMbps;
+  const uint64_t bytes = mbps * uint64_t{125} * std::max(elapsed_ms, kLeastElapsedMs) * kSlack;
+  return {.packets = bytes / kLeastFrame, .bytes = bytes};
+}
+
+bool DeviceCounters::take(const rte_eth_stats& reading, const Bound* bound) {
+  bool reset = false;
+  for (const Field& field : kFields) {
+    const uint64_t now = reading.*field.count;
+    uint64_t& last = last_.*field.count;
+    uint64_t& total = total_.*field.count;
+    const uint64_t risen = now - last;
+    if (starts_over(last, now)) {
+      total += now;
+      reset = true;
+    } else if (now < last) {
+      continue;  // waits for the counter to come back to where it was
+    } else if (bound && risen > (field.bytes ? bound->bytes : bound->packets)) {
+      reset = true;  // what has really come since cannot be told, and is little
+    } else {
+      total += risen;
+    }
+    last = now;
+  }
+  resets_ += reset;
+  return reset;
+}
+
+}  // namespace sluice

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// A device's own counters, made to rise only. A device that is reset counts from
+// zero again, and a VF driver that extends 32-bit registers then jumps ahead by
+// nearly 2^32: neither is traffic.
+#pragma once
+
+#include <rte_ethdev.h>
+
+#include <cstdint>
+
+namespace sluice {
+
+// One thread.
+class DeviceCounters {
+ public:
+  // What the link can have carried since the last reading; null pointer: no bound.
+  struct Bound {
+    uint64_t packets = 0;
+    uint64_t bytes = 0;
+    // `mbps`: the link's speed; 0 or more than any: a link of the fastest kind.
+    static Bound of(uint32_t mbps, uint64_t elapsed_ms);
+  };
+
+  // Takes a reading. True if it shows that the device was reset since the last.
+  bool take(const rte_eth_stats& reading, const Bound* bound);
+  // The device was set up anew: this reading is what counting goes on from.
+  void restart(const rte_eth_stats& reading) { last_ = reading; }
+
+  const rte_eth_stats& last() const { return last_; }
+  const rte_eth_stats& total() const { return total_; }
+  uint64_t resets_seen() const { return resets_; }
+
+ private:
+  rte_eth_stats last_{}, total_{};
+  uint64_t resets_ = 0;
+};
+
+}  // namespace sluice

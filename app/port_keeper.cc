@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include "app/port_keeper.h"
+
+#include <rte_errno.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "app/host.h"
+#include "app/port.h"
+#include "chain/appliance.h"
+
+namespace sluice {
+
+namespace {
+
+constexpr uint64_t kSlowMs = 1000;  // for workers to let go of a port
+
+std::vector<LinkFollower::End> wire_ends(const Ports& ports) {
+  std::vector<LinkFollower::End> ends;
+  for (unsigned i = 0; i < ports.size(); ++i) {
+    ends.push_back({ports[i].config().peer_index, ports[i].link_follow()});
+  }
+  return ends;
+}
+
+uint64_t delay_ms(unsigned tries) {
+  if (tries == 0) return 0;
+  return std::min(PortKeeper::kLongestDelayMs,
+                  PortKeeper::kFirstDelayMs << std::min(tries - 1, 16u));
+}
+
+}  // namespace
+
+std::string_view to_string(PortState state) {
+  switch (state) {
+    case PortState::Working:
+      return "working";
+    case PortState::Stopping:
+      return "stopping";
+    case PortState::Waiting:
+      return "waits for its next recovery";
+    case PortState::Recovering:
+      return "recovering";
+    case PortState::Removing:
+      return "being given back";
+    case PortState::Gone:
+      return "gone";
+  }
+  return "?";
+}
+
+PortKeeper::PortKeeper(Ports& ports, Appliance& appliance)
+    : ports_(ports),
+      appliance_(appliance),
+      kept_(ports.size()),
+      follower_(wire_ends(ports),
+                [this](unsigned port, bool down) { return ports_[port].hold_link_down(down); }) {
+  for (unsigned i = 0; i < kept_.size(); ++i) kept_[i].pf_was_up = ports_[i].pf_up().value_or(true);
+}
+
+PortKeeper::~PortKeeper() {
+  follower_.release();
+}
+
+bool PortKeeper::busy() const {
+  return std::any_of(kept_.begin(), kept_.end(), [](const Kept& k) {
+    return k.state != PortState::Working && k.state != PortState::Gone;
+  });
+}
+
+void PortKeeper::turn(uint64_t now_ms) {
+  take_results(now_ms);
+  const bool look_at_links = now_ms >= next_link_ms_;
+  const bool look_at_counters = now_ms >= next_counters_ms_;
+  if (look_at_links) next_link_ms_ = now_ms + kLinkEveryMs;
+  if (look_at_counters) next_counters_ms_ = now_ms + kCountersEveryMs;
+  bool link_news = false;
+  for (unsigned i = 0; i < kept_.size(); ++i) {
+    const uint64_t changes = kept_[i].counts.link_changes;
+    if (look_at_links) watch_pf(i);
+    if (look_at_counters) watch_counters(i);
+    hear(i, now_ms);
+    if (look_at_links) watch_link(i);
+    attend(i, now_ms);
+    link_news |= kept_[i].counts.link_changes != changes;
+  }
+  if (look_at_links || link_news) follow(now_ms);
+}
+
+void PortKeeper::hear(unsigned i, uint64_t now_ms) {
+  Kept& k = kept_[i];
+  const uint32_t news = ports_[i].news().take();
+  if (k.state == PortState::Gone) return;
+  if ((news & kNewsRemoved) && !k.remove) {
+    k.remove = true;
+    ++k.counts.removals;
+    change(i, "removal", "the device is taken away");
+  }
+  if (news & kNewsReset) {
+    ++k.counts.resets;
+    // A PF that comes back may say so several times.
+    if (!k.reset) change(i, "reset", "the device was reset, or its PF");
+    k.reset = true;
+  }
+  if (news & kNewsLink) watch_link(i);
+  if (k.state == PortState::Working && k.tries != 0 && now_ms - k.since_ms >= kSettledMs)
+    k.tries = 0;
+}
+
+// A VF is deaf once its PF has been down, whatever its own link says.
+void PortKeeper::watch_pf(unsigned i) {
+  Kept& k = kept_[i];
+  const auto up = ports_[i].pf_up();
+  if (!up || *up == k.pf_was_up) return;
+  k.pf_was_up = *up;
+  spdlog::warn("port {}: its PF {} is {}", ports_[i].config().name, ports_[i].pf_interface(),
+               *up ? "up again" : "down");
+  if (*up) ports_[i].news().post(kNewsReset);
+}
+
+void PortKeeper::watch_counters(unsigned i) {
+  const Port& port = ports_[i];
+  if (kept_[i].state != PortState::Working || !port.sample_statistics()) return;
+  spdlog::warn("port {}: the device's counters started over", port.config().name);
+}
+
+void PortKeeper::watch_link(unsigned i) {
+  Port& port = ports_[i];
+  Kept& k = kept_[i];
+  if (k.state != PortState::Working || !port.update_link()) return;
+  ++k.counts.link_changes;
+  change(i, port.link_up() ? "link_up" : "link_down", "");
+}
+
+void PortKeeper::attend(unsigned i, uint64_t now_ms) {
+  Kept& k = kept_[i];
+  switch (k.state) {
+    case PortState::Working:
+      if (k.reset || k.remove) stop(i, now_ms);
+      break;
+    case PortState::Stopping:
+      if (appliance_.grace_period_over(k.grace)) {
+        stopped(i, now_ms);
+      } else if (!k.slow_told && now_ms - k.since_ms >= kSlowMs) {
+        k.slow_told = true;
+        spdlog::critical("port {}: a worker does not let go of it", ports_[i].config().name);
+      }
+      break;
+    case PortState::Waiting:
+      wait(i, now_ms);
+      break;
+    case PortState::Recovering:
+    case PortState::Removing:
+    case PortState::Gone:
+      break;
+  }
+}
+
+void PortKeeper::enter(unsigned i, PortState state, uint64_t now_ms) {
+  kept_[i].state = state;
+  kept_[i].since_ms = now_ms;
+}
+
+void PortKeeper::stop(unsigned i, uint64_t now_ms) {
+  Kept& k = kept_[i];
+  ports_[i].gate().open.store(false, std::memory_order_release);
+  k.grace = appliance_.begin_grace_period();
+  k.slow_told = false;
+  k.out_ms = now_ms;
+  k.next_try_ms = now_ms + delay_ms(k.tries);
+  enter(i, PortState::Stopping, now_ms);
+}
+
+void PortKeeper::stopped(unsigned i, uint64_t now_ms) {
+  ports_[i].sample_statistics();
+  ports_[i].lend(true);
+  enter(i, PortState::Waiting, now_ms);
+  wait(i, now_ms);
+}
+
+void PortKeeper::wait(unsigned i, uint64_t now_ms) {
+  Kept& k = kept_[i];
+  if (k.remove) {
+    mender_.give(ports_[i], PortMender::Job::GiveBack);
+    enter(i, PortState::Removing, now_ms);
+    return;
+  }
+  // While the PF is down there is nobody to answer; watch_pf() sees it come back.
+  if (!ports_[i].pf_up().value_or(true)) {
+    k.trouble = "its PF " + ports_[i].pf_interface() + " is down";
+    return;
+  }
+  if (now_ms < k.next_try_ms) return;
+  k.reset = false;
+  ++k.tries;
+  mender_.give(ports_[i], PortMender::Job::Recover);
+  enter(i, PortState::Recovering, now_ms);
+}
+
+void PortKeeper::take_results(uint64_t now_ms) {
+  while (const auto result = mender_.take()) {
+    Port& port = *result->port;
+    const unsigned i = port.position();
+    Kept& k = kept_[i];
+    if (result->job == PortMender::Job::GiveBack) {
+      k.trouble = "the device was taken away";
+      enter(i, PortState::Gone, now_ms);
+      change(i, "removed", "given back; the other ports go on");
+      continue;
+    }
+    for (const std::string& remark : port.take_remarks()) {
+      spdlog::warn("port {}: {}", port.config().name, remark);
+    }
+    if (result->error.empty()) {
+      recovered(i, now_ms);
+      continue;
+    }
+    ++k.counts.failures;
+    k.trouble = result->error;
+    if (is_gone(i)) port.news().post(kNewsRemoved);
+    k.next_try_ms = now_ms + delay_ms(k.tries);
+    enter(i, PortState::Waiting, now_ms);
+    change(i, "failed",
+           result->error + "; next try in " + std::to_string(delay_ms(k.tries)) + " ms");
+  }
+}
+
+void PortKeeper::recovered(unsigned i, uint64_t now_ms) {
+  Port& port = ports_[i];
+  Kept& k = kept_[i];
+  port.lend(false);
+  port.update_link();
+  follower_.started_anew(i);
+  k.trouble.clear();
+  ++k.counts.recoveries;
+  enter(i, PortState::Working, now_ms);
+  port.gate().open.store(true, std::memory_order_release);
+  change(i, "recovered", "after " + std::to_string(now_ms - k.out_ms) + " ms; flows were kept");
+}
+
+// The device is not there any more, though nobody said so.
+bool PortKeeper::is_gone(unsigned i) const {
+  const Port& port = ports_[i];
+  if (!port.is_open() || !rte_eth_dev_is_valid_port(port.id())) return true;
+  if (rte_eth_dev_is_removed(port.id()) == 1) return true;
+  return port.config().is_pci && !pci_device(port.config().device).present;
+}
+
+void PortKeeper::follow(uint64_t now_ms) {
+  std::vector<bool> up;
+  std::vector<LinkHold> before;
+  for (unsigned i = 0; i < kept_.size(); ++i) {
+    const Kept& k = kept_[i];
+    // A reset that is over soon is nobody else's business.
+    const bool brief = k.state != PortState::Gone && now_ms - k.out_ms < kOutageMs;
+    up.push_back(ports_[i].link_up() && (k.state == PortState::Working || brief));
+    before.push_back(follower_.hold(i));
+  }
+  follower_.turn(up, now_ms);
+  for (unsigned i = 0; i < kept_.size(); ++i) {
+    const LinkHold now = follower_.hold(i);
+    if (now == before[i]) continue;
+    const std::string& peer = ports_[i].config().peer;
+    if (now == LinkHold::Held) {
+      change(i, "link_held", "its link was taken down, as that of " + peer + " is lost");
+    } else if (now == LinkHold::Refused) {
+      spdlog::warn("port {}: {} has lost its link, but the driver cannot take this one down ({})",
+                   ports_[i].config().name, peer, rte_strerror(-follower_.error(i)));
+    } else if (before[i] == LinkHold::Held) {
+      change(i, "link_released", "its link is let up, as that of " + peer + " is back");
+    }
+  }
+}
+
+void PortKeeper::change(unsigned i, std::string_view what, const std::string& detail) {
+  std::string words(what);
+  std::replace(words.begin(), words.end(), '_', ' ');
+  const bool good = what == "recovered" || what == "link_up" || what == "link_released";
+  spdlog::log(good ? spdlog::level::info : spdlog::level::warn, "port {}: {}{}",
+              ports_[i].config().name, words, detail.empty() ? "" : ": " + detail);
+  if (on_change) on_change(i, what, detail);
+}
+
+}  // namespace sluice

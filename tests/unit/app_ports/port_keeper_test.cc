@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// Ports that are reset, taken away, or lose their link, while others work.
+
+#include "app/port_keeper.h"
+
+#include <gtest/gtest.h>
+#include <rte_bus.h>
+#include <rte_dev.h>
+
+#include "chain/worker.h"
+#include "tests/unit/app_ports/port_rig.h"
+
+namespace sluice::test {
+namespace {
+
+// What "b" is sent is gone; "a" receives what the test puts into its ring.
+const std::string kWire = wire_of("net_ring0", "net_null1,no-rx=1");
+
+PacketBuilder frame(uint16_t port = 1000) {
+  return eth().ip("10.0.0.1", "10.0.0.2").udp(port, 53).payload("hello");
+}
+
+TEST(PortKeeper, SetsAPortUpAnewBehindItsReset) {
+  PortRig rig(kWire);
+  rig.inject(0, frame());
+  rig.poll();
+  EXPECT_EQ(rig.port(1).statistics().opackets, 1u);
+
+  rig.port(1).news().post(kNewsReset);
+  rig.turn();
+  EXPECT_EQ(rig.state(1), PortState::Stopping);
+  rig.inject(0, frame());
+  rig.poll();
+  EXPECT_EQ(rig.dropped("tx.port_stopped"), 1u);
+  ASSERT_TRUE(rig.run_until([&] { return rig.state(1) == PortState::Working; }));
+  EXPECT_EQ(rig.keeper().counts(1).resets, 1u);
+  EXPECT_EQ(rig.keeper().counts(1).recoveries, 1u);
+  EXPECT_EQ(rig.keeper().trouble(1), "");
+
+  rig.inject(0, frame());
+  rig.poll();
+  EXPECT_EQ(rig.port(1).statistics().opackets, 2u) << "counted on behind the reset";
+  EXPECT_EQ(rig.appliance().flow_table(0).size(), 1u) << "the flow was kept";
+  EXPECT_EQ(rig.state(0), PortState::Working);
+}
+
+TEST(PortKeeper, TouchesADeviceOnlyOnceEveryWorkerHasLeftIt) {
+  PortRig rig(kWire + "[[lane]]\nlcore = 1\n[[lane]]\nlcore = 2\n");
+  rig.port(0).news().post(kNewsReset);
+  rig.turn();
+  for (int i = 0; i < 100; ++i) {
+    rig.appliance().workers()[0]->poll();
+    rig.turn();
+  }
+  EXPECT_EQ(rig.state(0), PortState::Stopping) << "the second lane's worker may be in its queues";
+  EXPECT_FALSE(rig.port(0).lent());
+  rig.appliance().workers()[1]->poll();
+  rig.turn();
+  EXPECT_NE(rig.state(0), PortState::Stopping);
+  EXPECT_TRUE(rig.run_until([&] { return rig.state(0) == PortState::Working; }));
+}
+
+TEST(PortKeeper, AStoppedPortReceivesNothingAndTheOthersGoOn) {
+  PortRig rig(wire_of("net_ring0", "net_null1,no-rx=1") + R"(
+[[port]]
+name = "c"
+peer = "d"
+device = "net_ring2"
+[[port]]
+name = "d"
+peer = "c"
+device = "net_null3,no-rx=1"
+)");
+  rig.port(0).news().post(kNewsReset);
+  rig.turn();
+  rig.inject(0, frame());
+  rig.inject(2, frame());
+  rig.poll(3);
+  EXPECT_EQ(rig.port(1).statistics().opackets, 0u);
+  EXPECT_EQ(rig.port(3).statistics().opackets, 1u);
+  ASSERT_TRUE(rig.run_until([&] { return rig.state(0) == PortState::Working; }));
+  rig.poll();
+  EXPECT_EQ(rig.port(1).statistics().opackets, 1u);
+}
+
+TEST(PortKeeper, TriesAgainLaterWhereTheDeviceRefuses) {
+  PortRig rig(kWire);
+  const uint16_t mtu = std::exchange(rig.config().ports[1].mtu, 20);  // no driver takes that
+  rig.port(1).news().post(kNewsReset);
+  ASSERT_TRUE(rig.run_until([&] { return rig.keeper().counts(1).failures == 3; }));
+  EXPECT_EQ(rig.state(1), PortState::Waiting);
+  EXPECT_NE(rig.keeper().trouble(1).find("rte_eth_dev_configure"), std::string::npos)
+      << rig.keeper().trouble(1);
+  rig.inject(0, frame());
+  rig.poll();
+  EXPECT_EQ(rig.dropped("tx.port_stopped"), 1u);
+  rig.config().ports[1].mtu = mtu;
+  ASSERT_TRUE(rig.run_until([&] { return rig.state(1) == PortState::Working; }));
+  rig.inject(0, frame());
+  rig.poll();
+  EXPECT_EQ(rig.port(1).statistics().opackets, 1u);
+}
+
+TEST(PortKeeper, ResetsThatFollowOneAnotherAreAnsweredMoreAndMoreSlowly) {
+  PortRig rig(kWire);
+  unsigned within_a_second = 0;
+  rig.run_until([&] {
+    if (rig.state(1) == PortState::Working) rig.port(1).news().post(kNewsReset);
+    return rig.keeper().counts(1).recoveries == 3;
+  });
+  const uint64_t before = rig.keeper().counts(1).recoveries;
+  for (int i = 0; i < 200; ++i) {  // of 5 ms
+    rig.port(1).news().post(kNewsReset);
+    rig.poll();
+    rig.turn();
+  }
+  within_a_second = static_cast<unsigned>(rig.keeper().counts(1).recoveries - before);
+  EXPECT_LE(within_a_second, 2u);
+  EXPECT_TRUE(rig.run_until([&] { return rig.state(1) == PortState::Working; }));
+}
+
+TEST(PortKeeper, GivesBackADeviceThatIsTakenAwayAndGoesOn) {
+  PortRig rig(kWire);
+  rig.inject(0, frame());
+  rig.poll();
+  rig.port(1).news().post(kNewsRemoved);
+  ASSERT_TRUE(rig.run_until([&] { return rig.state(1) == PortState::Gone; }));
+  uint16_t id = 0;
+  EXPECT_NE(rte_eth_dev_get_port_by_name("net_null1", &id), 0) << "DPDK has let go of it";
+  EXPECT_EQ(rig.keeper().counts(1).removals, 1u);
+  EXPECT_EQ(rig.port(1).statistics().opackets, 1u) << "the last that was known";
+
+  rig.inject(0, frame());
+  rig.poll();
+  EXPECT_EQ(rig.dropped("tx.port_stopped"), 1u);
+  EXPECT_EQ(rig.state(0), PortState::Working);
+  // Whatever is said of it now.
+  rig.port(1).news().post(kNewsReset | kNewsLink | kNewsRemoved);
+  rig.run_ms(2000);
+  EXPECT_EQ(rig.state(1), PortState::Gone);
+}
+
+TEST(PortKeeper, NoticesADeviceThatWentWithoutAWord) {
+  PortRig rig(kWire);
+  rig.port(1).gate().open = false;  // the driver's queues go with it
+  ASSERT_EQ(rte_eal_hotplug_remove("vdev", "net_null1"), 0);
+  rig.port(1).news().post(kNewsReset);
+  ASSERT_TRUE(rig.run_until([&] { return rig.state(1) == PortState::Gone; }));
+  EXPECT_EQ(rig.keeper().counts(1).removals, 1u);
+}
+
+TEST(PortKeeper, PassesALostLinkOnOverTheWire) {
+  PortRig rig(wire_of("net_ring0", "net_ring1", "link_follow = true"));
+  std::vector<std::string> changes;
+  rig.keeper().on_change = [&](unsigned port, std::string_view what, const std::string&) {
+    changes.push_back(rig.config().ports[port].name + ' ' + std::string(what));
+  };
+  rte_eth_dev_set_link_down(rig.port(0).id());
+  rig.run_ms(500);
+  EXPECT_FALSE(rig.port(0).link_up());
+  EXPECT_FALSE(rig.port(1).link_up());
+  EXPECT_EQ(rig.keeper().link_hold(1), LinkHold::Held);
+  EXPECT_EQ(rig.keeper().link_hold(0), LinkHold::None);
+  rte_eth_dev_set_link_up(rig.port(0).id());
+  rig.run_ms(500);
+  EXPECT_TRUE(rig.port(0).link_up());
+  EXPECT_TRUE(rig.port(1).link_up());
+  EXPECT_EQ(changes, (std::vector<std::string>{"a link_down", "b link_held", "b link_down",
+                                               "a link_up", "b link_released", "b link_up"}));
+}
+
+TEST(PortKeeper, APortThatIsGoneHasLostItsLink) {
+  PortRig rig(wire_of("net_ring0", "net_ring1", "link_follow = true"));
+  rig.port(0).news().post(kNewsRemoved);
+  ASSERT_TRUE(rig.run_until([&] { return rig.state(0) == PortState::Gone; }));
+  rig.run_ms(500);
+  EXPECT_EQ(rig.keeper().link_hold(1), LinkHold::Held);
+  EXPECT_FALSE(rig.port(1).link_up());
+}
+
+TEST(PortKeeper, ABriefResetIsNoLossOfTheLink) {
+  PortRig rig(wire_of("net_ring0", "net_ring1", "link_follow = true"));
+  rig.port(0).news().post(kNewsReset);
+  ASSERT_TRUE(rig.run_until([&] {
+    EXPECT_EQ(rig.keeper().link_hold(1), LinkHold::None);
+    return rig.state(0) == PortState::Working;
+  }));
+}
+
+TEST(PortKeeper, LeavesLinksAloneWhereTheyDoNotFollow) {
+  PortRig rig(wire_of("net_ring0", "net_ring1"));
+  rte_eth_dev_set_link_down(rig.port(0).id());
+  rig.run_ms(500);
+  EXPECT_FALSE(rig.port(0).link_up());
+  EXPECT_TRUE(rig.port(1).link_up());
+  EXPECT_EQ(rig.keeper().counts(0).link_changes, 1u);
+}
+
+TEST(PortKeeper, FramesForALostLinkHaveAReasonOfTheirOwn) {
+  PortRig rig(kWire);
+  PortGate& gate = rig.port(1).gate();
+  const auto output = rig.port(1).output(0);
+  EXPECT_EQ(output->refusal(), reason(CoreReason::TxFull));
+  gate.link_up = false;
+  EXPECT_EQ(output->refusal(), reason(CoreReason::TxPortDown));
+  gate.open = false;
+  EXPECT_EQ(output->refusal(), reason(CoreReason::TxPortStopped));
+  gate.open = gate.link_up = true;
+}
+
+}  // namespace
+}  // namespace sluice::test
