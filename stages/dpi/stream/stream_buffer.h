@@ -117,11 +117,21 @@ class StreamBuffer {
   }
   uint8_t* at(uint32_t seq) noexcept { return block_ + begin_ + (seq - base_); }
   const uint8_t* at(uint32_t seq) const noexcept { return block_ + begin_ + (seq - base_); }
-  Insert make_room(Arena& arena, const Limits& limits, uint32_t end, uint64_t& forgotten) noexcept;
-  bool grow(Arena& arena, uint32_t keep, size_t need, const Limits& limits) noexcept;
-  bool slide(uint32_t keep) noexcept;
-  void move_front(uint32_t keep) noexcept;
-  Insert plan_islands(Arena& arena, uint32_t begin, uint32_t end) noexcept;
+  // Where what is kept may begin.
+  struct Marks {
+    uint32_t wanted;   // with the window and what is not acknowledged
+    uint32_t unacked;  // without the window
+    uint32_t needed;   // what the reader is not done with
+  };
+  uint32_t give_way(const Marks& marks, uint32_t end, size_t room, bool in_place) const noexcept;
+  bool is_worth_sliding(uint32_t keep) const noexcept;
+  bool is_too_sparse(const Arena& arena, uint32_t seq) const noexcept;
+  Insert make_room(Arena& arena, const Limits& limits, uint32_t seq, uint32_t end,
+                   uint64_t& forgotten) noexcept;
+  bool grow(Arena& arena, uint32_t keep, uint32_t end, uint32_t bound) noexcept;
+  void slide(uint32_t keep) noexcept;
+  void move_base(uint32_t keep) noexcept;
+  Insert prepare_island(Arena& arena, uint32_t begin, uint32_t end) noexcept;
   void add_island(uint32_t begin, uint32_t end) noexcept;
   void join() noexcept;
   void drop_islands(unsigned from, unsigned count) noexcept;

@@ -174,6 +174,11 @@ class TcpStream {
  public:
   StreamOutcome feed(const StreamContext& context, const StreamSegment& segment) noexcept;
 
+  // To be told when a segment that was not taken (OutOfWindow and what follows it
+  // in StreamResult) leaves all the same: the receiver may acknowledge it, and its bytes are then a
+  // gap. Otherwise no such acknowledgement is believed.
+  void passed(const StreamSegment& segment) noexcept;
+
   // The next piece that was not read yet; false if there is none. Usually there
   // is one; each lost gap begins another.
   bool read(const StreamContext& context, Direction direction, StreamView& view) noexcept;
@@ -198,18 +203,47 @@ class TcpStream {
  private:
   struct Side {
     StreamBuffer buffer;
-    uint32_t acked = 0;          // by the receiver, as far as known
+    uint32_t acked = 0;          // by the receiver; unknown: far behind
     uint32_t high = 0;           // behind the last byte that has passed, kept or not
     uint32_t fin = 0;            // number of the FIN
-    bool based : 1 = false;      // the stream's beginning is known
-    bool syn : 1 = false;        // by its SYN
-    bool has_acked : 1 = false;  // `acked` means something
-    bool answered : 1 = false;   // the receiver itself has said so
+    bool based : 1 = false;      // where the stream, or what is seen of it, begins is known
+    bool syn : 1 = false;        // by its SYN, or the answer to it
+    bool has_acked : 1 = false;  // not based, but `acked` is known
+    bool answered : 1 = false;   // the receiver has acknowledged something
     bool has_fin : 1 = false;
     bool depth : 1 = false;  // reached
     bool end_shown : 1 = false;
     bool done : 1 = false;
+
+    void start(uint32_t seq, bool by_syn) noexcept;
+    void finish() noexcept;
+    uint32_t first() const noexcept;  // number of the stream's first byte
+    bool lost() const noexcept;       // acknowledged beyond what is there
+    StreamEnd end() const noexcept;
+    bool has_news() const noexcept;
+    bool drained(bool lossy) const noexcept;
   };
+
+  // What is left of a segment's payload, from what was known before on.
+  struct Piece {
+    uint32_t seq;
+    std::span<const uint8_t> bytes;
+    bool fin;        // behind the last byte
+    uint32_t fresh;  // out: bytes that became readable
+
+    uint32_t end() const noexcept { return seq + static_cast<uint32_t>(bytes.size()); }
+    void skip_to(uint32_t to) noexcept;
+  };
+
+  static StreamResult open(Side& own, const StreamSegment& segment) noexcept;
+  static bool begin_midstream(const StreamOptions& options, Side& own, const Piece& piece) noexcept;
+  static StreamResult take(const StreamContext& context, Side& own, Piece& piece) noexcept;
+  static StreamResult check_fin(const Side& own, const Piece& piece) noexcept;
+  static StreamResult keep(const StreamContext& context, Side& own, Piece& piece) noexcept;
+  static bool acknowledge(const StreamContext& context, const Side& own, Side& peer,
+                          const StreamSegment& segment) noexcept;
+  static uint64_t lose_gap(const StreamContext& context, Side& s) noexcept;
+  static void note_depth(const StreamContext& context, Side& s) noexcept;
 
   Side& side(Direction d) noexcept { return sides_[static_cast<size_t>(d)]; }
   const Side& side(Direction d) const noexcept { return sides_[static_cast<size_t>(d)]; }
