@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "flowtable/flow_key.h"
 #include "stages/dpi/buffer.h"
 #include "stages/dpi/rules/match_scratch.h"
 #include "stages/dpi/rules/pcre_expression.h"

@@ -9,27 +9,26 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 
 #include "stages/dpi/rules/rule.h"
 
 namespace sluice::rules {
 
-// Times that an evaluation was cut short; each makes that one evaluation say
-// "no match", as it does in Suricata.
+// Evaluations that were cut short; each of them said "no match", as it would in Suricata.
 struct MatchLimits {
-  uint64_t steps = 0;  // more than kMaxMatchSteps items tried, or kMaxSearchedBytes searched
-  uint64_t pcre = 0;   // PCRE2's match limit, depth limit, or stack
-  uint64_t transforms = 0;  // a transform saw only the first kMaxTransformBytes of its buffer
+  uint64_t steps = 0;       // kMaxMatchSteps or kMaxSearchedBytes exceeded
+  uint64_t pcre = 0;        // PCRE2's match limit, depth limit, memory, or kMaxSlowPcreCalls
+  uint64_t transforms = 0;  // not cut short, but only kMaxTransformBytes were looked at
 };
 
 // Items tried in one evaluation (Suricata's inspection-recursion-limit).
 inline constexpr uint32_t kMaxMatchSteps = 3000;
-// Bytes that one evaluation's content searches may run over.
-inline constexpr uint64_t kMaxSearchedBytes = 4 << 20;
+// Bytes that the searches of one evaluation may run over.
+inline constexpr uint64_t kMaxSearchedBytes = 16 << 20;
 inline constexpr size_t kMaxTransformBytes = 64 << 10;
 
-// Memory of one worker: some 400 KiB, and 1 MiB more where PCRE2 has no JIT.
+// Memory of one worker: 128 KiB for transforms, 128 KiB of stack for PCRE2's JIT
+// and 1.25 MiB of address space that is only touched by expressions without JIT.
 class MatchScratch {
  public:
   // Off the data path. Throws std::bad_alloc.
@@ -41,7 +40,7 @@ class MatchScratch {
   // Forgets the variables of byte_extract and byte_math. To be called before the
   // first of a rule's BufferMatchers; those that follow see what the earlier ones
   // have extracted. A variable that nobody has set fails the item that asks for it.
-  void begin_rule() noexcept { set_ = 0; }
+  void begin_rule() noexcept { variables_set_ = 0; }
 
   const MatchLimits& limits() const noexcept { return limits_; }
 
@@ -51,10 +50,22 @@ class MatchScratch {
   friend class PcreExpression;
 
   struct Pcre;
+  struct Transforms;
+
+  bool variable(unsigned i, uint64_t& value) const noexcept {
+    value = variables_[i];
+    return (variables_set_ >> i & 1) != 0;
+  }
+  void set_variable(unsigned i, uint64_t value) noexcept {
+    variables_[i] = value;
+    variables_set_ |= 1u << i;
+  }
+
   std::unique_ptr<Pcre> pcre_;
-  std::unique_ptr<uint8_t[]> transformed_[2];  // kMaxTransformBytes each
+  std::unique_ptr<Transforms> transforms_;
   std::array<uint64_t, kMaxRuleVariables> variables_{};
-  uint32_t set_ = 0;  // bit i: variables_[i] has a value
+  uint32_t variables_set_ = 0;  // bit i: variables_[i] has a value
+  uint32_t slow_pcre_calls_ = 0;  // of the evaluation under way
   MatchLimits limits_;
 };
 static_assert(kMaxRuleVariables <= 32);

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -22,6 +21,15 @@ namespace sluice::rules {
 inline constexpr uint32_t kPcreMatchLimit = 3500;
 inline constexpr uint32_t kPcreDepthLimit = 1500;
 
+// The limits above bound what PCRE2 does from one starting position, and its JIT
+// does not count the repetition of single characters at all: /a.*[yz]/s over 64 KiB of "a"
+// would take seconds. So a long subject is searched in slices of starting
+// positions, small at first; what takes this long for its slice is slow, and
+// an evaluation that has met so many slow calls gives up. More than one, lest a
+// worker that loses its core for a moment loses a match.
+inline constexpr uint64_t kSlowPcreCycles = 1 << 20;
+inline constexpr uint32_t kMaxSlowPcreCalls = 16;
+
 // One compiled expression. Immutable, shared by all workers.
 class PcreExpression {
  public:
@@ -30,25 +38,32 @@ class PcreExpression {
   PcreExpression& operator=(const PcreExpression&) = delete;
 
   struct Match {
-    size_t begin;  // of the whole expression's match
+    size_t begin;  // of the whole expression's match; a \K may put it behind `end`
     size_t end;    // behind its last byte
   };
   enum class Result : uint8_t { Match, NoMatch, LimitHit };
 
-  // The leftmost match that begins at `start` or later. Lookbehind sees no
-  // byte before `subject`. `match` is set with Result::Match only.
+  // The first match that begins at `start` or later. Lookbehind sees no
+  // byte before `subject`. `match` is set with Result::Match only. A limit that
+  // was hit is counted in `scratch`.
   Result search(std::span<const uint8_t> subject, size_t start, MatchScratch& scratch,
                 Match& match) const noexcept;
 
   bool has_jit() const noexcept { return jit_; }
+  // A match can only begin where the search does.
+  bool anchored() const noexcept { return anchored_; }
   size_t memory_bytes() const noexcept;  // PCRE2's code, with the JIT's
 
  private:
   friend class PcreCache;
-  PcreExpression(void* code, bool jit) noexcept : code_(code), jit_(jit) {}
+  PcreExpression(void* code, bool jit, bool sliceable) noexcept;
+
+  int run(std::span<const uint8_t> subject, size_t start, MatchScratch& scratch) const noexcept;
 
   void* code_;  // pcre2_code_8
   bool jit_;
+  bool anchored_;
+  bool sliceable_;
 };
 
 // Compiles each expression of a rule set once, however many rules have it.
@@ -56,7 +71,8 @@ class PcreExpression {
 class PcreCache {
  public:
   // Null, and `why` in PCRE2's words with the position, if it is no expression
-  // that Sluice can run. The expression may outlive the cache.
+  // that Sluice can run: subjects are bytes, so (*UTF) is refused. The
+  // expression may outlive the cache.
   std::shared_ptr<const PcreExpression> compile(const RulePcre& pcre, std::string& why);
 
   size_t size() const noexcept { return expressions_.size(); }
