@@ -4,6 +4,7 @@
 #include "bench/appliance_runner.h"
 
 #include <pthread.h>
+#include <rte_cycles.h>
 #include <rte_lcore.h>
 #include <sched.h>
 
@@ -80,9 +81,11 @@ ApplianceRunner::ApplianceRunner(const RunnerOptions& options) : threaded_(optio
 void ApplianceRunner::work(Worker& worker) {
   pin(worker.lcore());
   rte_thread_register();
+  uint64_t tsc = rte_rdtsc();
   while (!worker.stopped()) {
-    worker.poll();
+    if (worker.poll(tsc) && !held_.load(std::memory_order_relaxed)) continue;
     held_.wait(true, std::memory_order_relaxed);
+    tsc = rte_rdtsc();
   }
   rte_thread_unregister();
 }

@@ -18,6 +18,7 @@ struct Burst {
   uint16_t decided = 0;     // packets with kMetaDecided
   uint16_t generation = 0;  // of the policy that the burst meets
   uint64_t now_ns = 0;      // read once a burst: receive time of its newest packet
+  uint64_t bytes = 0;       // of its frames as they were received; 0: nobody has added them up
 
   rte_mbuf** begin() noexcept { return pkts; }
   rte_mbuf** end() noexcept { return pkts + size; }

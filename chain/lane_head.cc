@@ -148,7 +148,8 @@ inline bool LaneHead::admit_decided(rte_mbuf* m, const ParsedPacket& parsed, uin
 
 unsigned LaneHead::receive(unsigned source, uint64_t tsc, Burst& out) noexcept {
   rte_mbuf* pkts[Burst::kCapacity];
-  const unsigned received = take(source, tsc, pkts);
+  uint64_t bytes = 0;
+  const unsigned received = take(source, tsc, pkts, bytes);
   if (received == 0) return 0;
   unsigned n = received;
   const std::vector<ParseOptions>& options =
@@ -181,6 +182,7 @@ unsigned LaneHead::receive(unsigned source, uint64_t tsc, Burst& out) noexcept {
   table_.lookup_bulk(pending.keys, pending.size, now_ns_, hashes, flows);
   admit_all(pending, hashes, flows, out);
   out.now_ns = now_ns_;
+  if (kCounting && out.size == received) out.bytes = bytes;
   statistics_.held = fragments_.held();
   return received;
 }
@@ -210,7 +212,8 @@ void LaneHead::admit_all(const Pending& pending, const uint64_t* hashes, Flow* c
 }
 
 // Fills the meta's first fields; what comes from another lane has them already.
-unsigned LaneHead::take(unsigned source, uint64_t tsc, rte_mbuf** pkts) noexcept {
+// `bytes`, 0 before: length of all frames.
+unsigned LaneHead::take(unsigned source, uint64_t tsc, rte_mbuf** pkts, uint64_t& bytes) noexcept {
   if (source >= devices()) {
     rte_ring* ring = options_.from_lanes[source - devices()];
     if (!ring) return 0;
@@ -220,9 +223,10 @@ unsigned LaneHead::take(unsigned source, uint64_t tsc, rte_mbuf** pkts) noexcept
       const unsigned frames = frame_count(pkts[i]);
       statistics_.received += frames;
       statistics_.taken_over += frames;
-      statistics_.received_bytes += pkts[i]->pkt_len;
+      bytes += pkts[i]->pkt_len;
       now_ns_ = std::max(now_ns_, meta(pkts[i]).time_ns);
     }
+    statistics_.received_bytes += bytes;
     return n;
   }
   Input& input = *options_.inputs[source];
@@ -232,7 +236,7 @@ unsigned LaneHead::take(unsigned source, uint64_t tsc, rte_mbuf** pkts) noexcept
   if (!own_clock) now_ns_ = options_.clock->now_ns(tsc);
   statistics_.received += n;
   // Sums stay in registers: one in memory would make each packet wait for the last.
-  uint64_t bytes = 0, newest_ns = now_ns_;
+  uint64_t sum = 0, newest_ns = now_ns_;
   const uint64_t receipt_ns = now_ns_;
   for (unsigned i = 0; i < n; ++i) {
     PacketMeta& p = meta(pkts[i]);
@@ -247,9 +251,10 @@ unsigned LaneHead::take(unsigned source, uint64_t tsc, rte_mbuf** pkts) noexcept
          .reason = kNoReason};
     pkts[i]->port = input.port;
     newest_ns = std::max(newest_ns, time_ns);
-    bytes += pkts[i]->pkt_len;
+    sum += pkts[i]->pkt_len;
   }
   now_ns_ = newest_ns;
+  bytes = sum;
   statistics_.received_bytes += bytes;
   return n;
 }

@@ -73,7 +73,7 @@ class LaneHead {
  private:
   struct Pending;
 
-  unsigned take(unsigned source, uint64_t tsc, rte_mbuf** pkts) noexcept;
+  unsigned take(unsigned source, uint64_t tsc, rte_mbuf** pkts, uint64_t& bytes) noexcept;
   void build_horizons();
   unsigned keep_within_horizon(rte_mbuf** pkts, unsigned n, unsigned port) noexcept;
   void sort(rte_mbuf* m, const ParseOptions& options, Pending& pending, Burst& out) noexcept;

@@ -19,6 +19,16 @@ LaneTail::LaneTail(const std::vector<Output*>& outputs, StageRunner& runner, rte
   for (unsigned port = 0; port < ports_; ++port) queues_[port].output = outputs[port];
 }
 
+namespace {
+
+uint64_t length_of(rte_mbuf* const* pkts, unsigned n) noexcept {
+  uint64_t bytes = 0;
+  for (unsigned i = 0; i < n; ++i) bytes += pkts[i]->pkt_len;
+  return bytes;
+}
+
+}  // namespace
+
 inline LaneTail::Queue* LaneTail::queue_of(rte_mbuf* m) noexcept {
   const unsigned egress = meta(m).egress;
   if (egress >= ports_ || !queues_[egress].output) [[unlikely]] {
@@ -37,14 +47,13 @@ bool LaneTail::transmit_together(Burst& burst) noexcept {
   const PacketMeta& first = meta(burst.pkts[0]);
   if (first.egress >= ports_ || !queues_[first.egress].output) return false;
   unsigned odd = 0;
-  uint64_t bytes = 0;
   for (rte_mbuf* m : burst) {
     const PacketMeta& p = meta(m);
-    bytes += m->pkt_len;
     odd |= static_cast<unsigned>(p.egress ^ first.egress) | static_cast<unsigned>(p.verdict) |
-           (p.flags & kMetaReassembled);
+           (p.flags & (kMetaReassembled | kMetaResized));
   }
   if (odd != 0) return false;
+  const uint64_t bytes = burst.bytes ? burst.bytes : length_of(burst.pkts, burst.size);
   send_out(*queues_[first.egress].output, burst.pkts, burst.size, bytes);
   return true;
 }
@@ -120,9 +129,7 @@ void LaneTail::send_out(Output& output, rte_mbuf** pkts, unsigned n, uint64_t by
 }
 
 void LaneTail::flush(Queue& queue) noexcept {
-  uint64_t bytes = 0;
-  for (unsigned i = 0; i < queue.size; ++i) bytes += queue.pkts[i]->pkt_len;
-  send_out(*queue.output, queue.pkts, queue.size, bytes);
+  send_out(*queue.output, queue.pkts, queue.size, length_of(queue.pkts, queue.size));
   queue.size = 0;
 }
 

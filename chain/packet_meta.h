@@ -29,6 +29,7 @@ enum : uint16_t {
   kMetaTcp = 1 << 9,  // the packet's own transport header (not that of a quoted flow)
   kMetaUdp = 1 << 10,
   kMetaDecided = 1 << 11,  // every stage has let the flow pass: only those with `every_packet` look
+  kMetaResized = 1 << 12,  // whoever has changed the frame's length since it was received says so
 };
 
 // Each field has one writer. Header offsets are the mbuf's own l2_len, l3_len

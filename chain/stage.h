@@ -85,9 +85,9 @@ class Stage {
   // chain has it, the flow isn't settled here, no verdict stands against them.
   // (A stage with `every_packet` gets settled flows and packets without a flow
   // too.) May read and rewrite packets, fill its own fields of the flow
-  // context, settle flows, give verdicts with a reason. Keeps neither `policy`
-  // nor `part` past the call, unless a slot refers to the part by refer();
-  // does not block, allocate, log, or free an mbuf: the worker does that.
+  // context, settle flows, give verdicts with a reason. Marks frames that it makes
+  // longer or shorter (kMetaResized). Keeps neither `policy` nor `part` past the
+  // call, unless a slot refers to the part by refer(); does not block, allocate, log, or free an mbuf: the worker does that.
   virtual void process(Burst& burst, const StagePolicy& policy, LanePart* part) noexcept = 0;
 
   // The flow is over: release what its slot holds. A slot starts zeroed.

@@ -144,6 +144,7 @@ void StageRunner::reap(Burst& burst, unsigned index) noexcept {
                    [](rte_mbuf* m) { return meta(m).verdict != Verdict::Pass; })) {
     return;
   }
+  burst.bytes = 0;
   uint16_t kept = 0;
   for (rte_mbuf* m : burst) {
     const PacketMeta& p = meta(m);

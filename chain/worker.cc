@@ -25,25 +25,35 @@ constexpr unsigned kReleaseBudget = 16;  // flows let go of an old policy by one
 Worker::Worker(const WorkerOptions& options) : options_(options) {}
 
 void Worker::run() noexcept {
+  uint64_t tsc = rte_rdtsc();
   while (!stopped()) {
-    if (!poll() && options_.replay) sched_yield();
+    if (poll(tsc)) continue;
+    if (options_.replay) sched_yield();
+    tsc = rte_rdtsc();
   }
 }
 
 bool Worker::poll() noexcept {
-  const uint64_t begin = rte_rdtsc();
+  uint64_t tsc = rte_rdtsc();
+  return poll(tsc);
+}
+
+bool Worker::poll(uint64_t& tsc) noexcept {
+  const uint64_t begin = tsc;
   const uint32_t grace = options_.control->grace.load(std::memory_order_acquire);
   if (grace != grace_.load(std::memory_order_relaxed)) [[unlikely]] {
     grace_.store(grace, std::memory_order_release);
   }
-  const bool busy = head_ ? poll_sources(begin) : poll_ring(begin);
+  const bool busy = head_ ? poll_sources(tsc) : poll_ring(tsc);
   if (const Policy* leaving = options_.lane->leaving_policy.load(std::memory_order_acquire)) {
     runner_->release_references(*leaving, kReleaseBudget);
   }
   ++statistics_.polls;
   if (busy) {
     ++statistics_.busy_polls;
-    if (kCounting) statistics_.busy_cycles += rte_rdtsc() - begin;
+    // Without a gap: what comes behind the last reading is the next poll's.
+    if (tsc == begin) tsc = rte_rdtsc();
+    statistics_.busy_cycles += tsc - begin;
     busy_polls_.store(statistics_.busy_polls, std::memory_order_release);
   }
   heartbeat_.store(statistics_.polls, std::memory_order_release);
@@ -52,7 +62,7 @@ bool Worker::poll() noexcept {
 
 // ---- the lane's first worker ----
 
-bool Worker::poll_sources(uint64_t tsc) noexcept {
+bool Worker::poll_sources(uint64_t& tsc) noexcept {
   adopt_next_policy();
   bool busy = options_.lane->returns && take_returns();
   if (!runner_->policy()) return busy;
@@ -157,7 +167,7 @@ bool Worker::wind_down() noexcept {
 
 // ---- a later worker ----
 
-bool Worker::poll_ring(uint64_t begin_tsc) noexcept {
+bool Worker::poll_ring(uint64_t& tsc) noexcept {
   // As many messages as there is room for behind: events are never lost, and a
   // queue grows where the slow worker is, in front of it.
   const rte_ring* behind = options_.out ? options_.out : options_.lane->returns;
@@ -173,8 +183,8 @@ bool Worker::poll_ring(uint64_t begin_tsc) noexcept {
     rte_prefetch0(&meta(m));
   }
   Burst burst;
-  for (unsigned i = 0; i < n; ++i) handle_message(messages[i], burst, begin_tsc);
-  if (!burst.empty()) handle(burst, begin_tsc);
+  for (unsigned i = 0; i < n; ++i) handle_message(messages[i], burst, tsc);
+  if (!burst.empty()) tsc = handle(burst, tsc);
   return true;
 }
 
@@ -218,13 +228,13 @@ uint64_t Worker::handle(Burst& burst, uint64_t begin_tsc) noexcept {
   if (burst.empty()) return rte_rdtsc();
   if (options_.out) {
     hand_over(burst);
-    return rte_rdtsc();
+    return kCounting ? rte_rdtsc() : begin_tsc;
   }
   const uint16_t packets = burst.size;
   const uint64_t first_ns = meta(burst.pkts[0]).time_ns;
   tail_->transmit(burst);
+  if (!kCounting) return begin_tsc;
   const uint64_t now_tsc = rte_rdtsc();
-  if (!kCounting) return now_tsc;
   // Behind a ring the time of receipt is known from the packet alone, and in
   // replay that is the capture's: there the latency is this worker's own.
   uint64_t latency_ns = options_.clock->to_ns(now_tsc - begin_tsc);

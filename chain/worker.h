@@ -65,6 +65,10 @@ class alignas(RTE_CACHE_LINE_SIZE) Worker {
   void run() noexcept;  // until shut down
   // One round: every source once. True if there was anything to do.
   bool poll() noexcept;
+  // The same for who polls without a pause and reads no clock in between. `tsc`: the
+  // time by the TSC, as good as now; afterwards, if there was anything to do, what it
+  // was when that was done. Frames count as received at `tsc`.
+  bool poll(uint64_t& tsc) noexcept;
 
   // ---- any thread ----
   unsigned lcore() const noexcept { return options_.lcore; }
@@ -92,11 +96,11 @@ class alignas(RTE_CACHE_LINE_SIZE) Worker {
   uint32_t grace() const noexcept { return grace_.load(std::memory_order_acquire); }
 
  private:
-  bool poll_sources(uint64_t tsc) noexcept;
-  bool poll_ring(uint64_t begin_tsc) noexcept;
+  bool poll_sources(uint64_t& tsc) noexcept;
+  bool poll_ring(uint64_t& tsc) noexcept;
   void adopt_next_policy() noexcept;
   void adopt(const Policy& policy) noexcept;
-  // Returns the time at its end, in TSC cycles.
+  // Returns the time at its end, in TSC cycles; what is not counted needs none.
   uint64_t handle(Burst& burst, uint64_t begin_tsc) noexcept;
   void hand_over(Burst& burst) noexcept;
   void handle_message(void* message, Burst& burst, uint64_t begin_tsc) noexcept;

@@ -111,7 +111,7 @@ void ForwardingStage::routed(rte_mbuf* m, const ForwardingPolicy& policy,
 
 void ForwardingStage::control(rte_mbuf* m, const ForwardingPort& port) noexcept {
   Answer answer = Answer::NotForUs;
-  uint64_t* counter = nullptr;
+  Count* counter = nullptr;
   switch (control_kind(m)) {
     case ControlKind::Arp:
       answer = answer_arp(m, port);

@@ -8,21 +8,22 @@
 
 #include "chain/rate_limit.h"
 #include "chain/stage.h"
+#include "chain/statistics.h"
 #include "stages/forwarding/forwarding_policy.h"
 #include "stages/forwarding/icmp_errors.h"
 
 namespace sluice {
 
 struct ForwardingCounters {
-  uint64_t wire;
-  uint64_t control;
-  uint64_t routed;
-  uint64_t sent_back;
-  uint64_t arp_replies;
-  uint64_t na_replies;
-  uint64_t echo_replies;
-  uint64_t icmp_errors;
-  uint64_t lookups;
+  Count wire;
+  Count control;
+  Count routed;
+  Count sent_back;
+  Count arp_replies;
+  Count na_replies;
+  Count echo_replies;
+  Count icmp_errors;
+  Count lookups;
 };
 
 // In the order of the table of drop reasons.

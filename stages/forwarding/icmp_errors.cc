@@ -68,7 +68,7 @@ bool is_icmp_query(rte_mbuf* m, bool ipv6) noexcept {
 
 bool turn_into_error(rte_mbuf* m, const ForwardingPort& port, IcmpError error,
                      uint16_t mtu) noexcept {
-  const PacketMeta& p = meta(m);
+  PacketMeta& p = meta(m);
   const bool ipv6 = p.flags & kMetaIpv6;
   if (p.flags & (kMetaIcmpError | kMetaReassembled | kMetaGenerated | kMetaControl)) return false;
   if (!rte_is_unicast_ether_addr(&ethernet(m).src_addr)) return false;
@@ -96,6 +96,7 @@ bool turn_into_error(rte_mbuf* m, const ForwardingPort& port, IcmpError error,
   const rte_ether_hdr link = ethernet(m);
   rte_pktmbuf_trim(m, static_cast<uint16_t>(m->data_len - m->l2_len - quote));
   rte_pktmbuf_prepend(m, static_cast<uint16_t>(grow));
+  p.flags |= kMetaResized;
   ethernet(m) = link;
   turn_round(m, port.mac);
   m->l3_len = ip_size & 0x1ff;

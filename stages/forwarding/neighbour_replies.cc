@@ -45,6 +45,7 @@ bool is_solicited_node(const uint8_t* ipv6) noexcept {
 
 // Cuts or lengthens the frame. False where the mbuf has no room.
 bool resize(rte_mbuf* m, uint16_t size) noexcept {
+  meta(m).flags |= kMetaResized;
   if (m->data_len > size) {
     rte_pktmbuf_trim(m, static_cast<uint16_t>(m->data_len - size));
     return true;

@@ -23,9 +23,14 @@ class TestAppliance::QueueInput : public Input {
   }
   bool has_own_clock() const noexcept override { return true; }
   bool exhausted() const noexcept override { return queue_.empty(); }
-  void push(rte_mbuf* m) { queue_.push_back(m); }
+  void push(rte_mbuf* m) {
+    queue_.push_back(m);
+    bytes_ += m->pkt_len;
+  }
+  uint64_t bytes() const { return bytes_; }  // pushed so far
 
  private:
+  uint64_t bytes_ = 0;
   std::deque<rte_mbuf*> queue_;
 };
 
@@ -34,14 +39,17 @@ class TestAppliance::QueueOutput : public Output {
   uint16_t transmit(rte_mbuf** pkts, uint16_t n) noexcept override {
     for (uint16_t i = 0; i < n; ++i) {
       sent_.push_back(bytes_of(pkts[i]));
+      bytes_ += sent_.back().size();
       rte_pktmbuf_free(pkts[i]);
     }
     return n;
   }
   std::vector<Bytes> take() { return std::exchange(sent_, {}); }
   size_t size() const { return sent_.size(); }
+  uint64_t bytes() const { return bytes_; }  // so far
 
  private:
+  uint64_t bytes_ = 0;
   std::vector<Bytes> sent_;
 };
 
@@ -91,6 +99,15 @@ TestAppliance::~TestAppliance() {
     EXPECT_TRUE(is_conserved(appliance_->total(lane))) << "lane " << lane;
     EXPECT_EQ(appliance_->flow_table(lane).size(), 0u);
     EXPECT_EQ(appliance_->flow_table(lane).pending(), 0u);
+  }
+  // What lanes pass to one another is counted on both sides.
+  uint64_t in = 0, out = 0;
+  for (const auto& input : inputs_) in += input->bytes();
+  for (const auto& output : outputs_) out += output->bytes();
+  const WorkerStatistics sum = appliance_->total();
+  EXPECT_EQ(sum.received_bytes - in, sum.transmitted_bytes - out);
+  if (sum.passed_over == 0) {
+    EXPECT_EQ(sum.received_bytes, in);
   }
   appliance_.reset();
   EXPECT_EQ(pool_.missing(), 0u) << "mbufs not given back";
