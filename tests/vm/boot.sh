@@ -25,11 +25,12 @@ iommu=(-device intel-iommu,intremap=on,caching-mode=on)
 # Not KVM, even where there is one: what is emulated must be the same everywhere.
 # One thread for both CPUs: with two, code that the kernel patches in one while
 # it runs in the other has crashed guests.
+# Strings are copied byte by byte where the CPU claims to be quick at that.
 # The guest's virtio port is QEMU's own monitor, by which a test pulls cables.
 status=0
 timeout --foreground -k 5 "${LIMIT:-280}" qemu-system-x86_64 \
   -nodefaults -no-user-config -display none -no-reboot \
-  -M q35,kernel-irqchip=split -accel tcg,thread=single -cpu max -smp 1 -m 1536 \
+  -M q35,kernel-irqchip=split -accel tcg,thread=single -cpu max,erms=off,fsrm=off -smp 1 -m 1536 \
   "${iommu[@]}" \
   -chardev stdio,id=console,signal=off -serial chardev:console \
   -chardev "socket,id=monitor,path=$run/monitor,server=on,wait=off" -mon chardev=monitor,mode=control \

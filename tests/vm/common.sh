@@ -59,12 +59,16 @@ cable() {
   [[ $line == *'"return"'* ]] || fail "cable $1 $2: $line"
 }
 
-# plug SIDE ADDRESS/LENGTH: the namespace c or s with its end of the cable.
-plug() {
+# host_interface SIDE: pattern of the folder of its interface, while no namespace has it.
+host_interface() {
   local slot=08.0
   [ "$1" = c ] || slot=09.0
+  echo "/sys/bus/pci/devices/0000:00:$slot/virtio*/net/*"
+}
+# plug SIDE ADDRESS/LENGTH: the namespace c or s with its end of the cable.
+plug() {
   ip netns add "$1"
-  ip link set "$(basename "/sys/bus/pci/devices/0000:00:$slot"/virtio*/net/*)" netns "$1" name eth0
+  ip link set "$(basename "$(compgen -G "$(host_interface "$1")")")" netns "$1" name eth0
   ip -n "$1" addr add "$2" dev eth0
   ip -n "$1" link set lo up
   ip -n "$1" link set eth0 up
@@ -79,24 +83,30 @@ plug_wire() {
   ip -n s neigh replace 10.0.0.1 lladdr "$MAC_C" dev eth0 nud permanent
 }
 
+vf_line() { ip link show dev "$1" | sed -n "s/^ *vf $2 //p"; } # what PF $1 says of VF $2
 vfs_of() { cat "/sys/bus/pci/devices/$1/sriov_numvfs"; }
 # vfs N: so many on each PF, without a driver; old ones are not kept.
 vfs() {
-  local pf
+  local pf writers=()
   for pf in "$PF0" "$PF1"; do
-    [ "$(vfs_of "$pf")" = 0 ] || echo 0 >"/sys/bus/pci/devices/$pf/sriov_numvfs"
-    echo 0 >"/sys/bus/pci/devices/$pf/sriov_drivers_autoprobe"
-    [ "$1" = 0 ] || echo "$1" >"/sys/bus/pci/devices/$pf/sriov_numvfs"
-    echo 1 >"/sys/bus/pci/devices/$pf/sriov_drivers_autoprobe"
+    { # side by side: the kernel sleeps a second or two in each
+      [ "$(vfs_of "$pf")" = 0 ] || echo 0 >"/sys/bus/pci/devices/$pf/sriov_numvfs"
+      echo 0 >"/sys/bus/pci/devices/$pf/sriov_drivers_autoprobe"
+      [ "$1" = 0 ] || echo "$1" >"/sys/bus/pci/devices/$pf/sriov_numvfs"
+      echo 1 >"/sys/bus/pci/devices/$pf/sriov_drivers_autoprobe"
+    } &
+    writers+=($!)
   done
+  wait "${writers[@]}"
+  [ "$(vfs_of "$PF0") $(vfs_of "$PF1")" = "$1 $1" ] || fail "the kernel does not make $1 VFs"
 }
 # prepare N OPTION...: N VFs on each PF, bound, and hugepages, as the documentation says.
 prepare() {
   local n=$1
   shift
   [ "$(vfs_of "$PF0") $(vfs_of "$PF1")" = "$n $n" ] || vfs 0
-  "$TREE/app/deploy/vfs.sh" --pages 80 --vfs "$n" "$@" "$PF0" "$PF1" >"$WORK/vfs.log" 2>&1 ||
-    fail "vfs.sh: exit code $?"
+  "$TREE/app/deploy/vfs.sh" --pages 80 --vfs "$n" "$@" "$PF0" "$PF1" >"$WORK/vfs" 2>&1 ||
+    fail "vfs.sh: exit code $?: $(cat "$WORK/vfs")"
 }
 # This NIC has no promiscuous VFs: each VF of a wire has the address of the host
 # on the other side, docs/deploy-sriov.md, "Intel, igb".
@@ -114,6 +124,7 @@ lcore = 0
 
 [flowtable]
 capacity = 4096
+midstream = "drop"
 
 [log.eve]
 file = "$WORK/eve.json"
@@ -138,6 +149,34 @@ rx_descriptors = 256
 tx_descriptors = 256
 TOML
 }
+# routed_ports [LAN WAN]: a router between 10.1.0.0/24 and 10.2.0.0/24.
+routed_ports() {
+  cat <<TOML
+[[port]]
+name = "lan"
+device = "${1:-$LAN}"
+addresses = ["10.1.0.254/24"]
+rx_descriptors = 256
+tx_descriptors = 256
+
+[[port]]
+name = "wan"
+device = "${2:-$WAN}"
+addresses = ["10.2.0.254/24"]
+rx_descriptors = 256
+tx_descriptors = 256
+
+[[stage.forwarding.neighbour]]
+address = "10.1.0.1"
+mac = "$MAC_C"
+
+[[stage.forwarding.neighbour]]
+address = "10.2.0.1"
+mac = "$MAC_S"
+
+TOML
+}
+lanes() { printf '\n[[lane]]\nlcore = %s\n' "$@"; } # lanes LCORE...
 # What they may: ping, and TCP to ports 7 (echo) and 9000; 9001 is told no, the rest is not.
 rules() {
   cat <<'TOML'
@@ -192,12 +231,16 @@ end_sluice() {
   logged 'every mbuf is back' || fail "the log says nothing of the mempools"
 }
 
-# ping_works FROM TO: all of three.
-ping_works() { on "$1" ping -q -c 3 -i 0.2 -W 2 "$2" | grep -q ' 0% packet loss'; }
-expect_ping() { ping_works "$@" || fail "ping from $1 to $2"; }
+# expect_ping FROM TO: all of three.
+expect_ping() {
+  local said
+  said=$(on "$1" ping -q -c 3 -i 0.2 -W 2 "$2") || true
+  [[ $said == *' 0% packet loss'* ]] || fail "ping from $1 to $2: $said"
+}
 # The first packets may come before the link is up everywhere.
 wait_for_ping() { wait_for 15 "no ping from $1 to $2" on "$1" ping -q -c 1 -W 1 "$2"; }
 expect_no_ping() { ! on "$1" ping -q -c 2 -i 0.2 -W 1 "$2" >/dev/null || fail "$1 can ping $2"; }
+ttl_of() { on "$1" ping -c 1 -W 2 "$2" | sed -n 's/.*ttl=\([0-9]*\).*/\1/p'; }
 
 # carries FROM TO ADDRESS PORT: a megabyte by TCP arrives as it was.
 carries() {
@@ -208,6 +251,34 @@ carries() {
   on "$1" timeout 30 nc -N -w 10 "$3" "$4" <"$WORK/sent" || fail "TCP from $1 to $3:$4"
   wait "$receiver" || true
   cmp -s "$WORK/sent" "$WORK/arrived" || fail "a megabyte from $1 to $3 arrived changed"
+}
+
+# hold_connection FROM TO ADDRESS: a TCP connection to the echo port, which stays.
+hold_connection() {
+  on "$2" python3 -S tcp.py serve "$3" 7 >"$WORK/echo.log" 2>&1 &
+  wait_for 10 "no echo server" on "$2" sh -c "ss -ltn | grep -q ':7 '"
+  on "$1" python3 -S tcp.py hold "$3" 7 "$WORK/held" >"$WORK/held.log" 2>&1 &
+  HOLDER=$!
+  say "echo server is there"
+  wait_for 10 "the connection does not come about" test -s "$WORK/held"
+  say "the connection stands"
+}
+held() { cat "$WORK/held"; }
+# The connection goes on from where it was, SECONDS at most from now: TCP tries
+# again ever less often.
+expect_connection() {
+  local seen
+  seen=$(held)
+  wait_for "${1:-20}" "the TCP connection does not go on" eval '[ "$(held)" -gt $((seen + 5)) ]'
+  kill -0 "$HOLDER" 2>/dev/null || fail "the TCP connection ended"
+}
+# It stands still.
+expect_standstill() {
+  local seen
+  sleep 0.3
+  seen=$(held)
+  sleep 1
+  [ "$(held)" = "$seen" ] || fail "the TCP connection goes on"
 }
 
 # Number of a port's statistics: counter lan RX-packets
@@ -224,7 +295,7 @@ checks() {
 # finds RESULT PROBE WORDS [MEND]: what the probe found has these words in it, and
 # the command that mends it those.
 finds() {
-  python3 - "$WORK/report" "$@" <<'PY' || fail "check does not find: $*"
+  python3 -S - "$WORK/report" "$@" <<'PY' || fail "check does not find: $*"
 import json, sys
 report, result, name, words, mend = (sys.argv[1:] + [''])[:5]
 probe = {p['name']: p for p in json.load(open(report))['probes']}[name]
@@ -235,7 +306,7 @@ PY
 }
 # Nothing in the way but what concerns this guest as such.
 finds_ready() {
-  python3 - "$WORK/report" <<'PY' || fail "check does not call it ready"
+  python3 -S - "$WORK/report" <<'PY' || fail "check does not call it ready"
 import json, sys
 report = json.load(open(sys.argv[1]))
 print([p['name'] for p in report['probes'] if p['result'] != 'pass'])

@@ -8,19 +8,25 @@
 set -euo pipefail
 . ./common.sh
 
-for side in c s; do ip netns delete "$side" 2>/dev/null || true; done
+rm -rf /run/sluice /run/dpdk "$WORK"/*
+for side in c s; do
+  # By itself the interface would come back only when the last of its
+  # namespace's connections has given up.
+  ip -n "$side" link set eth0 netns 1 name "$side" 2>/dev/null || true
+  ip netns delete "$side" 2>/dev/null || true
+  compgen -G "$(host_interface "$side")" >/dev/null || fail "$side has not given back its interface"
+done
 for device in pf0 pf1 c s; do cable "$device" in; done
 for pf in "$PF0" "$PF1"; do
   interface=$(interface_of "$pf")
   ip link set "$interface" up mtu 1500 promisc off
   echo 1 >"/sys/bus/pci/devices/$pf/sriov_drivers_autoprobe"
   for ((i = 0; i < $(vfs_of "$pf"); ++i)); do
-    ! ip link show "$interface" | grep -q "vf $i .*vlan" || ip link set "$interface" vf "$i" vlan 0
+    [[ $(vf_line "$interface" "$i") != *vlan* ]] || ip link set "$interface" vf "$i" vlan 0
   done
 done
 ! mountpoint -q /dev/hugepages || umount /dev/hugepages
 echo 0 >/proc/sys/vm/nr_hugepages
-rm -rf /run/sluice /run/dpdk "$WORK"/*
 for pf in "$PF0" "$PF1"; do
   wait_for 10 "$pf has no carrier" grep -qx 1 "/sys/class/net/$(interface_of "$pf")/carrier"
 done

@@ -20,5 +20,3 @@ logged "$LAN.*kernel driver is igbvf" || fail "run does not name the driver"
 checks 0 --fix
 finds pass 'port lan: driver' vfio-pci
 finds pass 'port wan: driver' vfio-pci
-vfs 0
-modprobe -r igbvf

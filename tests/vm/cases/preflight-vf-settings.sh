@@ -26,6 +26,7 @@ checks 1 --set "port[0].mac=$MAC_S" --set 'port[1].mac=02:00:00:00:00:99'
 finds warn 'port lan: MAC address' "none given" "mac $MAC_S"
 
 checks 0 --fix --set "port[0].mac=$MAC_S"
-ip link show "$pf0" | grep -q "vf 0 .*$MAC_S.*spoof checking off.*trust on" || fail "--fix did not set the VF: $(ip link show "$pf0")"
+set_to=$(vf_line "$pf0" 0)
+[[ $set_to == *"$MAC_S"*'spoof checking off'*'trust on'* ]] || fail "--fix did not set the VF: $set_to"
 finds pass 'port lan: MAC address' "$MAC_S"
 finds pass 'port lan: driver' vfio-pci

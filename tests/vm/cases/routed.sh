@@ -12,32 +12,7 @@ plug c 10.1.0.1/24
 plug s 10.2.0.1/24
 on c ip route add default via 10.1.0.254
 on s ip route add default via 10.2.0.254
-{
-  cat <<TOML
-[[port]]
-name = "lan"
-device = "$LAN"
-addresses = ["10.1.0.254/24"]
-rx_descriptors = 256
-tx_descriptors = 256
-
-[[port]]
-name = "wan"
-device = "$WAN"
-addresses = ["10.2.0.254/24"]
-rx_descriptors = 256
-tx_descriptors = 256
-
-[[stage.forwarding.neighbour]]
-address = "10.1.0.1"
-mac = "$MAC_C"
-
-[[stage.forwarding.neighbour]]
-address = "10.2.0.1"
-mac = "$MAC_S"
-TOML
-  rules
-} | config
+{ routed_ports; rules; } | config
 start_sluice
 say "ping the router"
 wait_for_ping c 10.1.0.254
@@ -47,7 +22,7 @@ say "ping through it"
 wait_for_ping c 10.2.0.1
 expect_ping c 10.2.0.1
 expect_ping s 10.1.0.1
-on c ping -c 1 -W 2 10.2.0.1 | grep -q 'ttl=63' || fail "the TTL is not one less"
+[ "$(ttl_of c 10.2.0.1)" = 63 ] || fail "the TTL is not one less"
 say "TCP both ways"
 carries c s 10.2.0.1 9000
 carries s c 10.1.0.1 9000
