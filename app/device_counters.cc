@@ -40,27 +40,35 @@ DeviceCounters::Bound DeviceCounters::Bound::of(uint32_t mbps, uint64_t elapsed_
   return {.packets = bytes / kLeastFrame, .bytes = bytes};
 }
 
-bool DeviceCounters::take(const rte_eth_stats& reading, const Bound* bound) {
-  bool reset = false;
+DeviceCounters::Reading DeviceCounters::take(const rte_eth_stats& reading, const Bound* bound) {
+  Reading shows = Reading::Fine;
+  for (const Field& field : kFields) {
+    const uint64_t now = reading.*field.count, last = last_.*field.count;
+    if (starts_over(last, now)) {
+      if (shows == Reading::Fine) shows = Reading::StartedOver;
+    } else if (bound && now > last && now - last > (field.bytes ? bound->bytes : bound->packets)) {
+      shows = Reading::Jumped;
+    }
+  }
+  if (shows == Reading::Jumped) {
+    // What has really come meanwhile cannot be told from any field, and is little.
+    last_ = reading;
+    return shows;
+  }
   for (const Field& field : kFields) {
     const uint64_t now = reading.*field.count;
     uint64_t& last = last_.*field.count;
     uint64_t& total = total_.*field.count;
-    const uint64_t risen = now - last;
     if (starts_over(last, now)) {
       total += now;
-      reset = true;
     } else if (now < last) {
       continue;  // waits for the counter to come back to where it was
-    } else if (bound && risen > (field.bytes ? bound->bytes : bound->packets)) {
-      reset = true;  // what has really come since cannot be told, and is little
     } else {
-      total += risen;
+      total += now - last;
     }
     last = now;
   }
-  resets_ += reset;
-  return reset;
+  return shows;
 }
 
 }  // namespace sluice

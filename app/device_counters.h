@@ -23,18 +23,21 @@ class DeviceCounters {
     static Bound of(uint32_t mbps, uint64_t elapsed_ms);
   };
 
-  // Takes a reading. True if it shows that the device was reset since the last.
-  bool take(const rte_eth_stats& reading, const Bound* bound);
+  enum class Reading : uint8_t {
+    Fine,
+    StartedOver,  // from zero: it was reset
+    Jumped,       // ahead of what can have come: the driver took a reset for traffic
+  };
+  // What a reading shows to have happened since the last.
+  Reading take(const rte_eth_stats& reading, const Bound* bound);
   // The device was set up anew: this reading is what counting goes on from.
   void restart(const rte_eth_stats& reading) { last_ = reading; }
 
   const rte_eth_stats& last() const { return last_; }
   const rte_eth_stats& total() const { return total_; }
-  uint64_t resets_seen() const { return resets_; }
 
  private:
   rte_eth_stats last_{}, total_{};
-  uint64_t resets_ = 0;
 };
 
 }  // namespace sluice

@@ -16,6 +16,7 @@ enum DeviceNewsBit : uint32_t {
   kNewsLink = 1,     // the link has changed
   kNewsReset = 2,    // the PF was reset or is going down: the device has to be set up anew
   kNewsRemoved = 4,  // the device goes, or is gone
+  kNewsRenew = 8,    // nobody said so, but it may have been reset: to be set up anew
 };
 
 class DeviceNews {

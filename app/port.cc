@@ -101,6 +101,7 @@ void Port::configure(RssMode rss) {
     const PciFacts facts = pci_facts(HostTree(), config_.device);
     if (facts.is_vf()) pf_interface_ = first_interface(facts.pf);
   }
+  may_miss_resets_ = is_vf(config_) && (*info_.dev_flags & RTE_ETH_DEV_INTR_LSC) == 0;
   configure_device();
   news_.subscribe(id_, config_.is_pci ? config_.device : device_name(config_.device));
 }

@@ -126,6 +126,11 @@ class Port {
   // is no VF, or its PF is elsewhere. A VF may say "link up" though its PF is down.
   std::optional<bool> pf_up() const;
   const std::string& pf_interface() const { return pf_interface_; }
+  // How often the PF's link has come up, by the kernel; null: cannot be seen.
+  std::optional<uint64_t> pf_rises() const;
+  // A VF whose driver hears of its PF's resets by an interrupt that it may not
+  // get, and of the link not at all: each time the link comes back it may be deaf.
+  bool may_miss_resets() const { return may_miss_resets_; }
   // Reads the device's link; true if it has changed since the last call.
   bool update_link();
   bool link_up() const { return gate_.link_up.load(std::memory_order_relaxed); }
@@ -136,8 +141,8 @@ class Port {
   // Since the start, whatever resets the device has had. The last ones where
   // the device cannot be asked.
   rte_eth_stats statistics() const;
-  // Reads the device's counters; true if they show that it was reset by others.
-  bool sample_statistics() const;
+  // Reads the device's counters, and says what they show.
+  DeviceCounters::Reading sample_statistics() const;
 
   std::unique_ptr<PortInput> input(unsigned queue) const;
   std::unique_ptr<PortOutput> output(unsigned queue) const;
@@ -169,6 +174,7 @@ class Port {
   rte_mempool* pool_ = nullptr;
   mutable DeviceCounters counters_;  // readings are news to whoever asks, not to the port
   mutable uint64_t counters_read_ms_ = 0;
+  mutable uint32_t speed_mbps_ = 0;  // when the link was last up; 0: unknown
   std::vector<std::string> remarks_;
   std::string pf_interface_;  // empty: none
   DeviceNews news_;
@@ -176,6 +182,7 @@ class Port {
   bool spreads_ = false;  // RSS over the lanes
   bool split_horizon_ = false, link_follow_ = false;
   bool filters_vlans_ = false;
+  bool may_miss_resets_ = false;
   bool open_ = false;
   bool started_ = false;
   bool lent_ = false;

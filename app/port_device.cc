@@ -137,6 +137,11 @@ std::optional<bool> Port::pf_up() const {
   return interface_is_up(pf_interface_);
 }
 
+std::optional<uint64_t> Port::pf_rises() const {
+  if (pf_interface_.empty()) return std::nullopt;
+  return HostTree().number("/sys/class/net/" + pf_interface_ + "/carrier_up_count");
+}
+
 bool Port::update_link() {
   const bool now = link().link_status == RTE_ETH_LINK_UP;
   return gate_.link_up.exchange(now) != now;
@@ -162,15 +167,20 @@ rte_eth_stats Port::statistics() const {
   return counters_.total();
 }
 
-bool Port::sample_statistics() const {
-  if (!open_ || lent_ || !started_) return false;
+DeviceCounters::Reading Port::sample_statistics() const {
+  if (!open_ || lent_ || !started_) return DeviceCounters::Reading::Fine;
   const uint64_t now_ms = monotonic_ms();
   const uint64_t elapsed_ms = now_ms - counters_read_ms_;
   counters_read_ms_ = now_ms;
   const rte_eth_stats reading = read_statistics();
   // What is no NIC has no speed that would bound it.
   if (!config_.is_pci) return counters_.take(reading, nullptr);
-  const auto bound = DeviceCounters::Bound::of(link().link_speed, elapsed_ms);
+  const rte_eth_link now = link();
+  if (now.link_status && now.link_speed != RTE_ETH_SPEED_NUM_NONE &&
+      now.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN) {
+    speed_mbps_ = now.link_speed;
+  }
+  const auto bound = DeviceCounters::Bound::of(speed_mbps_, elapsed_ms);
   return counters_.take(reading, &bound);
 }
 

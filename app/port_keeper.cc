@@ -58,7 +58,10 @@ PortKeeper::PortKeeper(Ports& ports, Appliance& appliance)
       kept_(ports.size()),
       follower_(wire_ends(ports),
                 [this](unsigned port, bool down) { return ports_[port].hold_link_down(down); }) {
-  for (unsigned i = 0; i < kept_.size(); ++i) kept_[i].pf_was_up = ports_[i].pf_up().value_or(true);
+  for (unsigned i = 0; i < kept_.size(); ++i) {
+    kept_[i].pf_was_up = ports_[i].pf_up().value_or(true);
+    kept_[i].pf_rises = ports_[i].pf_rises();
+  }
 }
 
 PortKeeper::~PortKeeper() {
@@ -102,29 +105,52 @@ void PortKeeper::hear(unsigned i, uint64_t now_ms) {
   if (news & kNewsReset) {
     ++k.counts.resets;
     // A PF that comes back may say so several times.
-    if (!k.reset) change(i, "reset", "the device was reset, or its PF");
-    k.reset = true;
+    if (!k.renew) change(i, "reset", "the device was reset, or its PF");
+    k.renew = true;
   }
+  k.renew = k.renew || (news & kNewsRenew) != 0;
   if (news & kNewsLink) watch_link(i);
   if (k.state == PortState::Working && k.tries != 0 && now_ms - k.since_ms >= kSettledMs)
     k.tries = 0;
 }
 
-// A VF is deaf once its PF has been down, whatever its own link says.
+// A VF is deaf once its PF has been down or was reset, whatever its own link says.
 void PortKeeper::watch_pf(unsigned i) {
   Kept& k = kept_[i];
-  const auto up = ports_[i].pf_up();
-  if (!up || *up == k.pf_was_up) return;
-  k.pf_was_up = *up;
-  spdlog::warn("port {}: its PF {} is {}", ports_[i].config().name, ports_[i].pf_interface(),
-               *up ? "up again" : "down");
-  if (*up) ports_[i].news().post(kNewsReset);
+  Port& port = ports_[i];
+  if (const auto up = port.pf_up(); up && *up != k.pf_was_up) {
+    k.pf_was_up = *up;
+    spdlog::warn("port {}: its PF {} is {}", port.config().name, port.pf_interface(),
+                 *up ? "up again" : "down");
+    if (*up) port.news().post(kNewsReset);
+  }
+  const auto rises = port.pf_rises();
+  if (port.may_miss_resets() && rises != k.pf_rises && k.state != PortState::Gone) {
+    spdlog::info(
+        "port {}: the link of its PF {} is back; the VF is set up anew, for the PF may "
+        "have been reset",
+        port.config().name, port.pf_interface());
+    port.news().post(kNewsRenew);
+  }
+  k.pf_rises = rises;
 }
 
 void PortKeeper::watch_counters(unsigned i) {
-  const Port& port = ports_[i];
-  if (kept_[i].state != PortState::Working || !port.sample_statistics()) return;
-  spdlog::warn("port {}: the device's counters started over", port.config().name);
+  Port& port = ports_[i];
+  if (kept_[i].state != PortState::Working) return;
+  switch (port.sample_statistics()) {
+    case DeviceCounters::Reading::Fine:
+      return;
+    case DeviceCounters::Reading::StartedOver:
+      // So they do where another program clears them, too.
+      spdlog::warn("port {}: the device's counters started over", port.config().name);
+      return;
+    case DeviceCounters::Reading::Jumped:
+      spdlog::warn("port {}: the device's counters were reset under its driver",
+                   port.config().name);
+      port.news().post(kNewsReset);
+      return;
+  }
 }
 
 void PortKeeper::watch_link(unsigned i) {
@@ -132,6 +158,7 @@ void PortKeeper::watch_link(unsigned i) {
   Kept& k = kept_[i];
   if (k.state != PortState::Working || !port.update_link()) return;
   ++k.counts.link_changes;
+  if (port.link_up() && port.may_miss_resets() && !k.pf_rises) port.news().post(kNewsRenew);
   change(i, port.link_up() ? "link_up" : "link_down", "");
 }
 
@@ -139,7 +166,7 @@ void PortKeeper::attend(unsigned i, uint64_t now_ms) {
   Kept& k = kept_[i];
   switch (k.state) {
     case PortState::Working:
-      if (k.reset || k.remove) stop(i, now_ms);
+      if (k.renew || k.remove) stop(i, now_ms);
       break;
     case PortState::Stopping:
       if (appliance_.grace_period_over(k.grace)) {
@@ -194,7 +221,7 @@ void PortKeeper::wait(unsigned i, uint64_t now_ms) {
     return;
   }
   if (now_ms < k.next_try_ms) return;
-  k.reset = false;
+  k.renew = false;
   ++k.tries;
   mender_.give(ports_[i], PortMender::Job::Recover);
   enter(i, PortState::Recovering, now_ms);

@@ -11,7 +11,8 @@
 //                         +------- removed ------> Removing --> Gone
 //
 // News comes from the driver (app/device_news.h), from the PF's interface where
-// this machine has it, and from counters that start over. The gate of the port
+// this machine has it, from a link that comes back where the driver may not hear
+// of resets, and from counters that jump. The gate of the port
 // is closed first; once every worker has begun another poll none is in its
 // queues, and the device is lent to another thread (app/port_mender.h), for its
 // driver may take seconds where a PF does not answer.
@@ -19,6 +20,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,8 +78,9 @@ class PortKeeper {
  private:
   struct Kept {
     PortState state = PortState::Working;
-    bool reset = false, remove = false;  // asked for
+    bool renew = false, remove = false;  // asked for
     bool pf_was_up = true;
+    std::optional<uint64_t> pf_rises;
     bool slow_told = false;
     uint32_t grace = 0;
     uint64_t since_ms = 0;     // in this state

@@ -64,6 +64,9 @@ void compare_port(const std::string& prefix, const PortConfig& a, const PortConf
       .compare("rx_descriptors", a.rx_descriptors, b.rx_descriptors)
       .compare("tx_descriptors", a.tx_descriptors, b.tx_descriptors)
       .compare("promiscuous", a.promiscuous, b.promiscuous)
+      .compare("vlans", a.vlans, b.vlans)
+      .compare("link_follow", a.link_follow, b.link_follow)
+      .compare("split_horizon", a.split_horizon, b.split_horizon)
       .compare("verify_checksum", a.verify_checksum, b.verify_checksum);
 }
 

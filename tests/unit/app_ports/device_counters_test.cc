@@ -8,6 +8,8 @@
 namespace sluice {
 namespace {
 
+using Reading = DeviceCounters::Reading;
+
 rte_eth_stats reading(uint64_t ipackets, uint64_t ibytes = 0) {
   rte_eth_stats s{};
   s.ipackets = ipackets;
@@ -17,8 +19,8 @@ rte_eth_stats reading(uint64_t ipackets, uint64_t ibytes = 0) {
 
 TEST(DeviceCounters, AddUpWhatADeviceCounts) {
   DeviceCounters counters;
-  EXPECT_FALSE(counters.take(reading(10, 600), nullptr));
-  EXPECT_FALSE(counters.take(reading(15, 900), nullptr));
+  EXPECT_EQ(Reading::Fine, counters.take(reading(10, 600), nullptr));
+  EXPECT_EQ(Reading::Fine, counters.take(reading(15, 900), nullptr));
   EXPECT_EQ(counters.total().ipackets, 15u);
   EXPECT_EQ(counters.total().ibytes, 900u);
 }
@@ -26,20 +28,19 @@ TEST(DeviceCounters, AddUpWhatADeviceCounts) {
 TEST(DeviceCounters, GoOnWhereADeviceStartsOver) {
   DeviceCounters counters;
   counters.take(reading(1000, 64000), nullptr);
-  EXPECT_TRUE(counters.take(reading(3, 192), nullptr));
+  EXPECT_EQ(Reading::StartedOver, counters.take(reading(3, 192), nullptr));
   EXPECT_EQ(counters.total().ipackets, 1003u);
   EXPECT_EQ(counters.total().ibytes, 64192u);
-  EXPECT_FALSE(counters.take(reading(4, 256), nullptr));
+  EXPECT_EQ(Reading::Fine, counters.take(reading(4, 256), nullptr));
   EXPECT_EQ(counters.total().ipackets, 1004u);
-  EXPECT_EQ(counters.resets_seen(), 1u);
 }
 
 TEST(DeviceCounters, WaitOutACounterThatStepsBackALittle) {
   DeviceCounters counters;
   counters.take(reading(1000), nullptr);
-  EXPECT_FALSE(counters.take(reading(998), nullptr));
+  EXPECT_EQ(Reading::Fine, counters.take(reading(998), nullptr));
   EXPECT_EQ(counters.total().ipackets, 1000u);
-  EXPECT_FALSE(counters.take(reading(1002), nullptr));
+  EXPECT_EQ(Reading::Fine, counters.take(reading(1002), nullptr));
   EXPECT_EQ(counters.total().ipackets, 1002u);
 }
 
@@ -50,11 +51,20 @@ TEST(DeviceCounters, TakeAJumpOfNearly32BitsForAReset) {
   EXPECT_LT(bound.packets, uint64_t{1} << 31);
   DeviceCounters counters;
   counters.take(reading(373467, 500'000), &bound);
-  EXPECT_TRUE(counters.take(reading(4294593829, 4'294'000'000), &bound));
+  EXPECT_EQ(Reading::Jumped, counters.take(reading(4294593829, 4'294'000'000), &bound));
   EXPECT_EQ(counters.total().ipackets, 373467u);
   EXPECT_EQ(counters.total().ibytes, 500'000u);
-  EXPECT_FALSE(counters.take(reading(4294593829 + 20, 4'294'001'000), &bound));
+  EXPECT_EQ(Reading::Fine, counters.take(reading(4294593829 + 20, 4'294'001'000), &bound));
   EXPECT_EQ(counters.total().ipackets, 373487u);
+}
+
+TEST(DeviceCounters, BelieveNoFieldOfAReadingThatJumps) {
+  const auto bound = DeviceCounters::Bound::of(0, 1000);
+  DeviceCounters counters;
+  counters.take(reading(5, 500), &bound);
+  // Bytes alone would pass for traffic of a fast link.
+  EXPECT_EQ(Reading::Jumped, counters.take(reading((uint64_t{1} << 32) + 2, 4294961597), &bound));
+  EXPECT_EQ(counters.total().ibytes, 500u);
 }
 
 TEST(DeviceCounters, TakeLineRateForTraffic) {
@@ -63,7 +73,7 @@ TEST(DeviceCounters, TakeLineRateForTraffic) {
     const uint64_t rate = mbps == 0 || mbps == UINT32_MAX ? 400'000 : mbps;
     const uint64_t bytes = rate * 125'000 * 2;  // of two seconds
     DeviceCounters counters;
-    EXPECT_FALSE(counters.take(reading(bytes / 84, bytes), &bound)) << mbps;
+    EXPECT_EQ(Reading::Fine, counters.take(reading(bytes / 84, bytes), &bound)) << mbps;
   }
 }
 
@@ -71,7 +81,7 @@ TEST(DeviceCounters, RestartFromAReadingOfADeviceSetUpAnew) {
   DeviceCounters counters;
   counters.take(reading(1000), nullptr);
   counters.restart(reading(0));
-  EXPECT_FALSE(counters.take(reading(5), nullptr));
+  EXPECT_EQ(Reading::Fine, counters.take(reading(5), nullptr));
   EXPECT_EQ(counters.total().ipackets, 1005u);
 }
 

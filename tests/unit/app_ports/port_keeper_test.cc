@@ -210,5 +210,74 @@ TEST(PortKeeper, FramesForALostLinkHaveAReasonOfTheirOwn) {
   gate.open = gate.link_up = true;
 }
 
+// Ring devices hand back whatever they are given to send, as some NICs do with a
+// VF's broadcasts.
+TEST(SplitHorizonOnDevices, EndsTheStormOfFramesThatComeBack) {
+  for (const bool on : {false, true}) {
+    PortRig rig(
+        wire_of("net_ring0", "net_ring1", on ? "split_horizon = true" : "split_horizon = false"));
+    rig.inject(0, frame());
+    rig.poll(50);
+    const uint64_t received = rig.appliance().total().received;
+    if (on) {
+      EXPECT_EQ(received, 2u);
+      EXPECT_EQ(rig.dropped("wire.split_horizon"), 1u);
+    } else {
+      EXPECT_GT(received, 50u) << "else the devices hand nothing back, and this proves nothing";
+    }
+  }
+}
+
+// Ring devices have neither RSS nor as many queues as asked for by lanes.
+TEST(Ports, SpreadBySoftwareWhereADeviceCannot) {
+  const std::string lanes = "[[lane]]\nlcore = 1\n[[lane]]\nlcore = 2\n";
+  PortRig rig(kWire + lanes);
+  EXPECT_EQ(rig.ports().rss(), RssMode::Software);
+  EXPECT_NE(rig.ports().why_software().find("port a"), std::string::npos);
+  EXPECT_EQ(rig.port(0).rx_queues(), 1u);
+  // Flows of many hosts reach both lanes through the one queue.
+  for (int i = 1; i < 100; ++i) {
+    rig.inject(0, eth().ip("10.0.0." + std::to_string(i), "10.0.1.1").udp(1, 2));
+    rig.poll(3);
+  }
+  EXPECT_GT(rig.appliance().flow_table(0).size(), 20u);
+  EXPECT_GT(rig.appliance().flow_table(1).size(), 20u);
+  EXPECT_EQ(rig.port(1).statistics().opackets, 99u);
+}
+
+TEST(Ports, RefuseADeviceThatCannotSpreadWhereItIsToldTo) {
+  const std::string text =
+      "rss = \"device\"\n" + kWire + "[[lane]]\nlcore = 1\n[[lane]]\nlcore = 2\n";
+  try {
+    PortRig rig(text);
+    FAIL() << "it started";
+  } catch (const std::runtime_error& e) {
+    EXPECT_NE(std::string(e.what()).find("cannot spread packets over 2 lanes"), std::string::npos)
+        << e.what();
+  }
+  rte_eal_hotplug_remove("vdev", "net_ring0");
+  rte_eal_hotplug_remove("vdev", "net_null1");
+}
+
+TEST(Ports, TakeAnAddressFromTheConfigurationAgainBehindAReset) {
+  std::string text = kWire;
+  text.insert(text.find("name = \"b\""), "mac = \"02:00:00:00:77:01\"\n");
+  PortRig rig(text);
+  EXPECT_EQ(to_string(rig.port(1).mac()), "02:00:00:00:77:01");
+  rig.port(1).news().post(kNewsReset);
+  ASSERT_TRUE(rig.run_until([&] { return rig.keeper().counts(1).recoveries == 1; }));
+  rte_ether_addr address;
+  ASSERT_EQ(rte_eth_macaddr_get(rig.port(1).id(), &address), 0);
+  EXPECT_EQ(address.addr_bytes[4], 0x77);
+}
+
+TEST(Ports, SayWhereVlansCannotBeFiltered) {
+  PortRig rig(wire_of("net_ring0", "net_null1,no-rx=1", "vlans = [10, \"20-22\"]"));
+  EXPECT_FALSE(rig.port(0).filters_vlans());
+  const auto remarks = rig.port(0).take_remarks();
+  ASSERT_EQ(remarks.size(), 1u);
+  EXPECT_NE(remarks[0].find("no VLAN filter"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace sluice::test

@@ -212,6 +212,9 @@ TEST(ConfigErrors, TellOfEachSlipOutsideThePorts) {
 }
 
 // Line 1 opens the first port, line 5 the second.
+constexpr const char* kVlanForm =
+    "an integer from 1 to 4094, or a range of them such as \"100-199\"";
+
 std::string wire(const std::string& more_lan, const std::string& more_wan = "") {
   return "[[port]]\nname = \"lan\"\ndevice = \"01:10.0\"\npeer = \"wan\"\n" + more_lan +
          "[[port]]\nname = \"wan\"\ndevice = \"01:10.1\"\npeer = \"lan\"\n" + more_wan;
@@ -270,6 +273,20 @@ TEST(ConfigErrors, TellOfEachSlipAtAPort) {
        "an integer from 68 to 9600"},
       {"Two ends of a wire with different MTUs", wire("", "mtu = 9000\n"), 9, 7, "port[1].mtu",
        "integer 9000", "the same mtu at both ends of a wire"},
+      {"A VLAN id that is none", wire("vlans = [10, 4095]\n", "vlans = [10]\n"), 5, 14,
+       "port[0].vlans[1]", "integer 4095", kVlanForm},
+      {"A range of VLAN ids from behind", wire("vlans = [\"20-10\"]\n"), 5, 10, "port[0].vlans[0]",
+       "string \"20-10\"", kVlanForm},
+      {"A range of VLAN ids that is none", wire("vlans = [\"10-\"]\n"), 5, 10, "port[0].vlans[0]",
+       "string \"10-\"", kVlanForm},
+      {"VLAN ids at one end only", wire("vlans = 10\n"), 5, 9, "port[0].vlans", "integer 10",
+       "the same vlans at both ends of a wire"},
+      {"Split horizon at one end only", wire("", "split_horizon = true\n"), 9, 17,
+       "port[1].split_horizon", "boolean true", "the same split_horizon at both ends of a wire"},
+      {"VLAN ids at a routed port", routed("\"10.0.0.1/24\"", "vlans = [10]\n"), 5, 9,
+       "port[0].vlans", "an array of 1 element", "no such key at a routed port; wires only"},
+      {"Link state passed on by a routed port", routed("\"10.0.0.1/24\"", "link_follow = true\n"),
+       5, 15, "port[0].link_follow", "boolean true", "no such key at a routed port; wires only"},
       {"Zones per VLAN at one end only", wire("zone_per_vlan = false\n"), 5, 17,
        "port[0].zone_per_vlan", "boolean false", "the same zone_per_vlan at both ends of a wire"},
       {"A zone beside zones per VLAN", wire("zone = 7\nzone_per_vlan = true\n", "zone = 7\n"), 6,

@@ -160,6 +160,38 @@ verify_checksum = "all"
   EXPECT_EQ(p.verify_checksum, VerifyChecksum::All);
 }
 
+TEST(Config, ReadsWhatAWireOnVirtualFunctionsAsksFor) {
+  const Config c = read(R"(
+[[port]]
+name = "a"
+device = "01:10.0"
+peer = "b"
+vlans = [30, "10-12", 11, 4094]
+link_follow = false
+split_horizon = true
+[[port]]
+name = "b"
+device = "02:10.0"
+peer = "a"
+vlans = ["10-12", 30, 4094]
+split_horizon = true
+[[port]]
+name = "c"
+device = "03:10.0"
+peer = "d"
+[[port]]
+name = "d"
+device = "04:10.0"
+peer = "c"
+)");
+  EXPECT_EQ(c.ports[0].vlans, (std::vector<uint16_t>{10, 11, 12, 30, 4094}));
+  EXPECT_EQ(c.ports[0].link_follow, false);
+  EXPECT_EQ(c.ports[1].link_follow, std::nullopt) << "each end for itself";
+  EXPECT_EQ(c.ports[1].split_horizon, true);
+  EXPECT_TRUE(c.ports[2].vlans.empty());
+  EXPECT_EQ(c.ports[2].split_horizon, std::nullopt);
+}
+
 TEST(Config, NumbersTheZonesSoThatNoneOverlap) {
   const std::string plain = "\nzone_per_vlan = false";
   const Config c =
