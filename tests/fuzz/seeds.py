@@ -7,9 +7,11 @@
 
 parse: frames of the sample capture behind a byte of options, and cuts of them;
 http, dns, tls: their payloads; config, signature_rule: the example files;
-fragments: whole, reversed, overlapping and missing pieces.
+fragments: whole, reversed, overlapping and missing pieces; stream: decisions of
+chance, a few of each kind of plan.
 """
 import os
+import random
 import struct
 import sys
 
@@ -125,6 +127,9 @@ def main():
               b'(msg:"a \\"quoted\\" name"; content:!"|de ad|be\\;ef"; pcre:"/a[^\\/]+b/smi"; '
               b'sid:1; rev:2;)\n')
     fragment_seeds(Corpus(out, 'fragments'))
+    streams, chance = Corpus(out, 'stream'), random.Random(1)
+    for how in range(0, 128, 3):
+        streams.add(bytes([how]) + chance.randbytes(1500))
 
 
 if __name__ == '__main__':

@@ -30,7 +30,7 @@ void TcpStream::Side::start(uint32_t seq, bool by_syn) noexcept {
   high = seq;
   based = true;
   syn = by_syn;
-  answered = has_fin = depth = end_shown = false;
+  answered = has_fin = fin_acked = depth = end_shown = false;
 }
 
 void TcpStream::Side::finish() noexcept {
@@ -59,7 +59,8 @@ bool TcpStream::Side::has_news() const noexcept {
 // The reader has had all that there will be, and no copy can differ any more.
 bool TcpStream::Side::drained(bool lossy) const noexcept {
   if (!based || !end_shown || has_news()) return false;
-  return !seq_after(buffer.next(), acked) || (lossy && !answered);
+  if (lossy && !answered) return true;
+  return depth ? !seq_after(buffer.next(), acked) : fin_acked;
 }
 
 void TcpStream::Piece::skip_to(uint32_t to) noexcept {
@@ -92,8 +93,9 @@ StreamOutcome TcpStream::feed(const StreamContext& context, const StreamSegment&
       counts = outcome.result == StreamResult::Taken;
     }
     if (counts) {
-      Piece piece{segment.seq + ((segment.flags & kTcpSyn) != 0 ? 1 : 0), segment.payload,
-                  (segment.flags & kTcpFin) != 0, 0};
+      const bool syn = (segment.flags & kTcpSyn) != 0, fin = (segment.flags & kTcpFin) != 0;
+      Piece piece{segment.seq + (syn ? 1 : 0), segment.payload, fin};
+      piece.whole_end = piece.end() + (fin ? 1 : 0);
       const bool may_carry = (segment.flags & (kTcpAck | kTcpSyn)) != 0;
       if (!piece.bytes.empty() || piece.fin) {
         outcome.result = may_carry ? take(context, own, piece) : StreamResult::NoStream;
@@ -182,7 +184,10 @@ StreamResult TcpStream::take(const StreamContext& context, Side& own, Piece& pie
   if (context.options.depth != 0) {
     const uint32_t limit = depth_limit(context.options.depth, own.buffer);
     if (seq_after(piece.end(), limit)) {
-      if (!seq_after(limit, piece.seq)) return StreamResult::Finished;
+      if (!seq_after(limit, piece.seq)) {
+        own.high = seq_max(own.high, piece.whole_end);
+        return StreamResult::Finished;
+      }
       piece.fin = false;
       piece.bytes = piece.bytes.first(limit - piece.seq);
       if (!seq_after(limit, oldest)) return StreamResult::Old;
@@ -223,7 +228,7 @@ StreamResult TcpStream::keep(const StreamContext& context, Side& own, Piece& pie
   if (done == StreamBuffer::Insert::OutOfWindow) return StreamResult::OutOfWindow;
   if (done != StreamBuffer::Insert::Done) return StreamResult::Overload;
 
-  own.high = seq_max(own.high, end);
+  own.high = seq_max(own.high, piece.whole_end);
   const bool new_fin = piece.fin && !own.has_fin;
   if (new_fin) {
     own.has_fin = true;
@@ -266,13 +271,16 @@ bool TcpStream::acknowledge(const StreamContext& context, const Side& own, Side&
     }
     return true;
   }
-  if (peer.has_fin && ack == peer.fin + 1) ack = peer.fin;
-  if (peer.depth) ack = seq_min(ack, peer.buffer.next());
+  if (peer.has_fin && ack == peer.fin + 1) {
+    ack = peer.fin;
+    peer.fin_acked = true;
+  }
   if (seq_after(ack, peer.high)) {
     if (!context.options.lossy || ack - peer.high > kFar) return false;
     // One more than was seen is a FIN that was not.
     if (ack == peer.high + 1) ack = peer.high;
   }
+  if (peer.depth) ack = seq_min(ack, peer.buffer.next());
   if (seq_after(peer.acked, ack)) return true;
   peer.acked = ack;
   peer.answered = true;

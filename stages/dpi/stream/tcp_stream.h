@@ -211,6 +211,7 @@ class TcpStream {
     bool has_acked : 1 = false;  // not based, but `acked` is known
     bool answered : 1 = false;   // the receiver has acknowledged something
     bool has_fin : 1 = false;
+    bool fin_acked : 1 = false;
     bool depth : 1 = false;  // reached
     bool end_shown : 1 = false;
     bool done : 1 = false;
@@ -228,8 +229,9 @@ class TcpStream {
   struct Piece {
     uint32_t seq;
     std::span<const uint8_t> bytes;
-    bool fin;        // behind the last byte
-    uint32_t fresh;  // out: bytes that became readable
+    bool fin;                // behind the last byte
+    uint32_t whole_end = 0;  // of the segment as it came, FIN included
+    uint32_t fresh = 0;      // out: bytes that became readable
 
     uint32_t end() const noexcept { return seq + static_cast<uint32_t>(bytes.size()); }
     void skip_to(uint32_t to) noexcept;

@@ -21,10 +21,10 @@ class Receiver {
 
   // Positions count from the first byte behind the SYN.
   void deliver(uint64_t position, std::span<const uint8_t> bytes, bool fin) {
+    if (closed()) return;
     for (size_t i = 0; i < bytes.size(); ++i) {
       const uint64_t at = position + i;
       if (at < read_.size() || at >= read_.size() + window_) continue;
-      if (closed()) continue;
       const auto byte = static_cast<char>(bytes[i]);
       if (keeps_ == Keeps::First) {
         waiting_.emplace(at, byte);

@@ -63,6 +63,19 @@ TEST(StreamEnd, DataBehindAFinIsRefused) {
   }
 }
 
+// Also when everything before it has been acknowledged, but not the FIN.
+TEST(StreamEnd, FinThatIsNotAcknowledgedStillEndsTheStream) {
+  Conversation c;
+  c.handshake();
+  c.data(0, "abc");
+  c.ack(3);
+  c.data(3, "", kTcpAck | kTcpFin);
+  EXPECT_EQ(c.end[0], StreamEnd::Fin);
+  c.ack(3);
+  EXPECT_FALSE(c.stream.finished(Direction::Original));
+  EXPECT_EQ(c.data(3, "evil").result, StreamResult::BeyondFin);
+}
+
 TEST(StreamEnd, FinElsewhereIsDifferent) {
   Conversation c;
   c.handshake();

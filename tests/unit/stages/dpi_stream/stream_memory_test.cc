@@ -235,6 +235,19 @@ TEST(StreamMemory, DepthEndsADirectionAndGivesItsMemoryBack) {
   EXPECT_EQ(c.segment(Direction::Reply, 0, "answer").fresh, 6);
 }
 
+// A false acknowledgement from beyond everything must not end the comparison.
+TEST(StreamMemory, DepthIsComparedUntilItIsTrulyAcknowledged) {
+  Conversation c;
+  c.options.depth = 3;
+  c.handshake();
+  c.data(0, "abcdef", kTcpAck | kTcpFin);
+  EXPECT_EQ(c.end[0], StreamEnd::Depth);
+  EXPECT_TRUE(c.ack(1000).ack_of_unseen);
+  EXPECT_EQ(c.data(0, "xyz").result, StreamResult::Different);
+  EXPECT_FALSE(c.ack(7).ack_of_unseen);
+  EXPECT_TRUE(c.stream.finished(Direction::Original));
+}
+
 TEST(StreamMemory, NoDepth) {
   Conversation c;
   c.options.depth = 0;
