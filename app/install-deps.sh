@@ -17,7 +17,7 @@ die() { printf 'install-deps: %s\n' "$*" >&2; exit 1; }
 build=(
   g++ meson ninja-build pkgconf ccache
   libdpdk-dev dpdk libhyperscan-dev libndpi-dev libgcrypt20-dev libssl-dev
-  libtoml11-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libpcap-dev libpcre2-dev
+  libtoml11-dev libspdlog-dev libcli11-dev nlohmann-json3-dev libpcap-dev libpcre2-dev zlib1g-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   iproute2 ethtool
 )

@@ -36,17 +36,22 @@ struct HttpTransaction : Transaction {
   bool has_response = false;      // the same; interim responses (1xx) don't count
   bool response_decoded = false;  // a content coding was undone
 
+  // Methods by which a message's extent or body is read otherwise.
+  enum class Method : uint8_t { Other, Head, Connect, Post, Put };
+  Method method = Method::Other;
+
   // The parser's own.
-  HttpTransaction* next = nullptr;  // younger
-  void* blocks = nullptr;           // arena memory that the views point to
+  HttpTransaction* next = nullptr;        // younger
+  void* blocks = nullptr;                 // arena memory that the views point to
+  void* windows[2] = {nullptr, nullptr};  // that of the bodies, by Direction
 };
 
 struct HttpSettings {
   uint32_t header_limit = 64 * 1024;         // first line, and header block, each
   uint32_t request_body_limit = 100 * 1024;  // bytes of a body that become its view; 0: none
   uint32_t response_body_limit = 100 * 1024;
-  uint32_t body_window = 32 * 1024;  // bytes of a body that are kept; 1 KiB to 1 MiB
-  uint32_t max_outstanding = 16;     // requests without their response, a flow
+  uint32_t body_window = 32 * 1024;      // bytes of a body that are kept; 1 KiB to 1 MiB
+  uint32_t max_outstanding = 16;         // requests without their response, a flow
   uint32_t inflate_limit = 1024 * 1024;  // decoded bytes of a body from which on
   uint32_t inflate_ratio = 2048;         // ... more than this for one on the wire is a bomb
   // Buffers (buffer_bit) that rules or the event log ask for: others may stay
@@ -56,7 +61,7 @@ struct HttpSettings {
 
 struct HttpCounters {
   uint64_t transactions = 0;
-  uint64_t given_up = 0;          // flows: no memory for a transaction, or no HTTP any more
+  uint64_t given_up = 0;          // flows: no memory for a transaction, or no request any more
   uint64_t no_memory = 0;         // allocations refused; their transaction is truncated
   uint64_t outstanding_full = 0;  // transactions finished early for want of a response
   uint64_t header_too_long = 0;

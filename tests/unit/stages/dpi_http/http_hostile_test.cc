@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// Input made to hurt: too long, too much, too slow, or without sense.
+#include <chrono>
+#include <random>
+
+#include "tests/unit/stages/dpi_http/http_conversation.h"
+
+using namespace sluice;
+using namespace sluice::http_test;
+
+namespace {
+
+TEST(HttpHostile, AFirstLineBeyondTheLimit) {
+  const std::string request =
+      "GET /" + std::string(200000, 'a') +
+      " HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nbGET /2 HTTP/1.1\r\n\r\n";
+  const Played played = play_in_steps({{kClient, request}}, 1460);
+  ASSERT_EQ(played.transactions.size(), 2u);
+  EXPECT_TRUE(played[0].truncated);
+  EXPECT_EQ(played.counters.header_too_long, 1u);
+  EXPECT_GE(played[0].get(Buffer::HttpUri, kClient).size(), 64u * 1024 - 8);
+  EXPECT_EQ(played[0].get(Buffer::HttpHost, kClient), "h");
+  EXPECT_EQ(played[0].get(Buffer::HttpRequestBody, kClient), "b");
+  EXPECT_EQ(played[1].get(Buffer::HttpUri, kClient), "/2");
+}
+
+TEST(HttpHostile, AHeaderBlockBeyondTheLimitIsStillHeardForTheBody) {
+  std::string headers = "Host: h\r\n";
+  for (int i = 0; i < 20000; ++i) headers += "X-" + std::to_string(i) + ": y\r\n";
+  const std::string response =
+      "HTTP/1.1 200 OK\r\n" + headers + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n";
+  const Played played = play_in_steps({{kServer, response}}, 1460);
+  ASSERT_EQ(played.transactions.size(), 1u);
+  EXPECT_TRUE(played[0].truncated);
+  EXPECT_EQ(played.counters.header_too_long, 1u);
+  EXPECT_EQ(played[0].get(Buffer::FileData, kServer), "a");
+  EXPECT_TRUE(played[0].get(Buffer::HttpHeader, kServer).starts_with("Host: h\r\nX-0: y\r\n"));
+}
+
+TEST(HttpHostile, OneFieldBeyondTheLimit) {
+  const std::string request =
+      "POST / HTTP/1.1\r\nX: " + std::string(150000, 'x') + "\r\nContent-Length: 2\r\n\r\nab";
+  const Played played = play_in_steps({{kClient, request}}, 1460);
+  EXPECT_TRUE(played[0].truncated);
+  EXPECT_EQ(played[0].get(Buffer::HttpRequestBody, kClient), "ab");
+}
+
+TEST(HttpHostile, MoreFieldsThanATableHolds) {
+  std::string request = "POST / HTTP/1.1\r\n";
+  for (int i = 0; i < 2000; ++i) request += "a:" + std::to_string(i) + "\r\n";
+  const Played played = play({{kClient, request + "Content-Length: 2\r\n\r\nab"}});
+  EXPECT_TRUE(played[0].truncated);
+  EXPECT_EQ(played[0].get(Buffer::HttpRequestBody, kClient), "ab");
+}
+
+// What has been searched is not searched again: a block that comes a byte at a
+// time takes about as long as one that comes whole.
+TEST(HttpHostile, TinySegmentsAreNotQuadratic) {
+  const std::string request = "GET / HTTP/1.1\r\nX: " + std::string(60000, 'x') + "\r\n\r\n";
+  Arena arena(1 << 20, false);
+  HttpLane lane{arena, {}, {}};
+  Recorder recorder;
+  HttpParser parser(lane);
+  const auto begin = std::chrono::steady_clock::now();
+  size_t consumed = 0;
+  for (size_t n = 1; n <= request.size(); ++n) {
+    consumed +=
+        parser
+            .consume(kClient,
+                     {reinterpret_cast<const uint8_t*>(request.data()) + consumed, n - consumed},
+                     false, recorder)
+            .bytes;
+  }
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  EXPECT_EQ(consumed, request.size());
+  // Quadratic, it is 1.8e9 bytes to search.
+  EXPECT_LT(taken.count(), 0.2);
+  parser.end(recorder);
+}
+
+TEST(HttpHostile, WithoutMemoryTheFlowIsGivenUp) {
+  Arena arena(1, false);
+  HttpLane lane{arena, {}, {}};
+  Recorder recorder;
+  std::vector<void*> hogs;
+  for (size_t size = 512 * 1024; size > 0; size /= 2) {
+    while (void* hog = arena.allocate(size)) hogs.push_back(hog);
+  }
+  {
+    HttpParser parser(lane);
+    const std::string_view request = "GET / HTTP/1.1\r\n\r\n";
+    const Consumed consumed =
+        parser.consume(kClient, {reinterpret_cast<const uint8_t*>(request.data()), request.size()},
+                       false, recorder);
+    EXPECT_TRUE(consumed.finished);
+    EXPECT_EQ(consumed.bytes, request.size());
+    EXPECT_TRUE(parser.consume(kServer, {}, false, recorder).finished);
+    EXPECT_EQ(lane.counters.given_up, 1u);
+    EXPECT_EQ(lane.counters.no_memory, 1u);
+    parser.end(recorder);
+  }
+  for (void* hog : hogs) arena_free(hog);
+  EXPECT_TRUE(recorder.transactions.empty());
+}
+
+// However little memory there is, what is shown is right and nothing is left.
+TEST(HttpHostile, AnyAmountOfMemory) {
+  const std::string talk[2] = {
+      "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /y HTTP/1.1\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\nX: y\r\n\r\nrest"};
+  for (size_t left = 64; left < 40000; left += 128) {
+    Arena arena(1, false);
+    HttpLane lane{arena, {}, {}};
+    Recorder recorder;
+    std::vector<void*> hogs;
+    while (arena.capacity() - arena.in_use() > left) {
+      void* hog = nullptr;
+      for (size_t size = 512 * 1024; size >= 32 && hog == nullptr; size /= 2) {
+        if (size + 16 <= arena.capacity() - arena.in_use() - left) hog = arena.allocate(size - 16);
+      }
+      if (hog == nullptr) break;
+      hogs.push_back(hog);
+    }
+    const size_t before = arena.in_use();
+    {
+      HttpParser parser(lane);
+      for (const Direction from : {kClient, kServer}) {
+        const std::string& bytes = talk[static_cast<size_t>(from)];
+        (void)parser.consume(from, {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()},
+                             true, recorder);
+      }
+      parser.end(recorder);
+    }
+    EXPECT_EQ(arena.in_use(), before);
+    for (void* hog : hogs) arena_free(hog);
+  }
+}
+
+// Scraps of HTTP in any order: whole and in pieces they show the same, and the
+// recorder's and the sanitizers' eyes are on it.
+TEST(HttpHostile, ScrapsInAnyOrder) {
+  const std::vector<std::string> scraps = {"GET / HTTP/1.1\r\n",
+                                           "POST /a%2e HTTP/1.0\n",
+                                           "CONNECT x:1 HTTP/1.1\r\n",
+                                           "HEAD /\r\n",
+                                           "HTTP/1.1 200 OK\r\n",
+                                           "HTTP/1.1 304 x\r\n",
+                                           "HTTP/1.1 100 \r\n",
+                                           "HTTP/1.1 101 \r\n",
+                                           "Content-Length: 5\r\n",
+                                           "Content-Length: 70000\r\n",
+                                           "Transfer-Encoding: chunked\r\n",
+                                           "Content-Encoding: gzip\r\n",
+                                           " folded\r\n",
+                                           "\t: x\n",
+                                           "\r\n",
+                                           "\r\n\r\n",
+                                           "\r",
+                                           "\n",
+                                           "\n\r",
+                                           "5\r\nhello\r\n",
+                                           "0\r\n",
+                                           "0\r\n\r\n",
+                                           "ffffffff\r\n",
+                                           "\x1f\x8b\x08\x00",
+                                           "hello",
+                                           std::string(300, 'z'),
+                                           std::string(1, '\0'),
+                                           "H",
+                                           ":",
+                                           " "};
+  std::mt19937 random(7);
+  for (int round = 0; round < 3000; ++round) {
+    Talk talk;
+    for (int i = 0; i < 4; ++i) {
+      std::string bytes;
+      const size_t n = random() % 8;
+      for (size_t j = 0; j < n; ++j) bytes += scraps[random() % scraps.size()];
+      talk.push_back({random() % 2 == 0 ? kClient : kServer, bytes});
+    }
+    const Played whole = play_in_steps(talk, SIZE_MAX / 2);
+    const Played cut = play_in_steps(talk, 1 + random() % 5);
+    ASSERT_EQ(cut.transactions.size(), whole.transactions.size()) << "round " << round;
+    for (const auto& [number, seen] : whole.transactions) {
+      ASSERT_EQ(cut[number].buffers, seen.buffers) << "round " << round;
+    }
+    if (testing::Test::HasFailure()) FAIL() << "round " << round;
+  }
+}
+
+}  // namespace
