@@ -220,6 +220,10 @@ PcreExpression::Result BufferEvaluation::search(const PcreStep& pcre, int64_t ba
   PcreExpression::Match match{};
   const auto result = pcre.expression->search({at(base), static_cast<size_t>(end_ - base)},
                                               static_cast<size_t>(start - base), scratch_, match);
+  if (result == PcreExpression::Result::LimitHit &&
+      scratch_.slow_pcre_calls_ >= kMaxSlowPcreCalls) {
+    exhausted_ = true;  // it would be as slow at the next occurrence
+  }
   if (result == PcreExpression::Result::Match) {
     found = {base + static_cast<int64_t>(match.begin), base + static_cast<int64_t>(match.end)};
   }

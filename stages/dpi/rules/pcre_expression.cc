@@ -16,7 +16,7 @@ namespace {
 // So short a subject is one slice: its square is no danger.
 constexpr size_t kWholeSubject = 2048;
 // Starting positions times subject, at first.
-constexpr size_t kFirstSlice = 4 << 20;
+constexpr size_t kFirstSlice = 1 << 20;
 constexpr size_t kSliceGrowth = 16;
 
 const pcre2_code* code_of(const void* code) noexcept {
@@ -61,9 +61,8 @@ PcreExpression::Result PcreExpression::search(std::span<const uint8_t> subject, 
   const bool sliced = sliceable_ && !anchored_ && subject.size() - start > kWholeSubject;
   size_t slice = sliced ? kFirstSlice / subject.size() + 1 : 0;
   pcre2_match_context* context = scratch.pcre_->context;
-  for (;;) {
+  while (scratch.slow_pcre_calls_ < kMaxSlowPcreCalls) {
     const size_t last = sliced ? std::min(start + slice - 1, subject.size()) : subject.size();
-    // Without a limit what has been found may begin anywhere, so the last slice has none.
     pcre2_set_offset_limit(context, last < subject.size() ? last : PCRE2_UNSET);
     const uint64_t before = __rdtsc();
     const int result = run(subject, start, scratch);
@@ -74,15 +73,13 @@ PcreExpression::Result PcreExpression::search(std::span<const uint8_t> subject, 
       match = {ends[0], ends[1]};
       return Result::Match;
     }
-    const bool out_of_time = slow && scratch.slow_pcre_calls_ >= kMaxSlowPcreCalls;
-    if (result != PCRE2_ERROR_NOMATCH || (out_of_time && last < subject.size())) {
-      ++scratch.limits_.pcre;
-      return Result::LimitHit;
-    }
+    if (result != PCRE2_ERROR_NOMATCH) break;
     if (last == subject.size()) return Result::NoMatch;
     start = last + 1;
     if (!slow) slice *= kSliceGrowth;
   }
+  ++scratch.limits_.pcre;
+  return Result::LimitHit;
 }
 
 std::shared_ptr<const PcreExpression> PcreCache::compile(const RulePcre& pcre, std::string& why) {

@@ -22,13 +22,13 @@ inline constexpr uint32_t kPcreMatchLimit = 3500;
 inline constexpr uint32_t kPcreDepthLimit = 1500;
 
 // The limits above bound what PCRE2 does from one starting position, and its JIT
-// does not count the repetition of single characters at all: /a.*[yz]/s over 64 KiB of "a"
-// would take seconds. So a long subject is searched in slices of starting
-// positions, small at first; what takes this long for its slice is slow, and
-// an evaluation that has met so many slow calls gives up. More than one, lest a
-// worker that loses its core for a moment loses a match.
+// does not count the repetition of single characters at all: over 64 KiB of "a",
+// /(\w)\1[^yz]*+[yz]/ takes five thousand million cycles. So a long subject is
+// searched in slices of starting positions, small at first; a call that takes
+// this long is slow, and an evaluation that has met so many of them gives up.
+// More than one, lest a worker that loses its core for a moment loses a match.
 inline constexpr uint64_t kSlowPcreCycles = 1 << 20;
-inline constexpr uint32_t kMaxSlowPcreCalls = 16;
+inline constexpr uint32_t kMaxSlowPcreCalls = 8;
 
 // One compiled expression. Immutable, shared by all workers.
 class PcreExpression {
