@@ -210,10 +210,12 @@ struct Rule {
   std::optional<RuleThreshold> detection_filter;  // may stand beside it
   std::optional<std::string> app_layer_protocol;  // app-layer-protocol
   bool app_layer_protocol_negated = false;
+  std::vector<std::string> more_app_layer_protocols;  // if negated: nor any of these
   std::vector<std::string> tls_versions;   // tls.version, ssl_version: "1.2", "ssl3"; any of them
   bool tls_versions_negated = false;
   uint8_t tls_states = 0;  // ssl_state: bits client_hello 1, server_hello 2, client_keyx 4, server_keyx 8
   bool noalert = false;
+  bool alert = false;  // `pass` only: it is told as well
 
   std::string msg;  // UTF-8 without control characters; empty if the rule has none
   uint32_t sid = 0;

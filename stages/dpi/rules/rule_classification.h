@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,7 +14,8 @@
 
 namespace sluice::rules {
 
-inline constexpr uint8_t kDefaultPriority = 3;  // of a rule that says neither classtype nor priority
+inline constexpr uint8_t kDefaultPriority =
+    3;  // of a rule that says neither classtype nor priority
 
 struct Classification {
   std::string_view name;         // "web-application-attack"
@@ -25,19 +27,19 @@ struct Classification {
 const Classification* find_classification(std::string_view name) noexcept;
 
 // The customary classes with what a file in the form of Suricata's
-// classification.config adds and replaces. Owns the texts that it hands out.
+// classification.config adds and replaces.
 class Classifications {
  public:
   // Lines "config classification: NAME,DESCRIPTION,PRIORITY", blank lines and # comments.
   // What is none of these is added to `errors` and skipped.
   void add(const std::string& file, std::string_view content, ConfigErrors& errors);
-  // Null: unknown. Good as long as this object and until the next add().
-  const Classification* find(std::string_view name) const noexcept;
+  // Nothing: unknown. Its texts are good as long as this object and until the next add().
+  std::optional<Classification> find(std::string_view name) const;
 
  private:
   struct Added {
-    std::string name, description;
-    Classification entry;
+    std::string description;
+    uint8_t priority;
   };
   std::map<std::string, Added, std::less<>> added_;
 };

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -67,10 +68,15 @@ struct LoadedRules {
   std::vector<RuleRefusal> refusals;  // in the order of the files, at most kMaxRuleRefusals
 };
 
+class RuleLists;
+
 // Reads rules from one file after another. Not for the data path; one thread.
 class RuleLoader {
  public:
   explicit RuleLoader(RuleLoadOptions options);
+  ~RuleLoader();
+  RuleLoader(const RuleLoader&) = delete;
+  RuleLoader& operator=(const RuleLoader&) = delete;
 
   // False if the file cannot be read: `errors` has it then.
   bool add_file(const std::string& path, ConfigErrors& errors);
@@ -80,9 +86,11 @@ class RuleLoader {
   LoadedRules finish(ConfigErrors& errors);
 
  private:
+  void keep(Rule rule);
   void refuse(RuleRefusal refusal);
 
-  RuleLoadOptions options_;
+  const RuleLoadOptions options_;
+  const std::unique_ptr<RuleLists> lists_;
   LoadedRules loaded_;
   std::map<std::pair<uint32_t, uint32_t>, size_t> by_number_;  // gid, sid: position in rules
 };
