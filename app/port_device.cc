@@ -45,6 +45,10 @@ void Port::setup_queues(rte_mempool* pool) {
 }
 
 void Port::start() {
+  // Whoever held it down last may have had no time to let it up.
+  if (link_follow_ && is_af_packet(config_.device)) {
+    if (const auto name = kernel_interface(config_.device)) set_interface_up(*name, true);
+  }
   int error = rte_eth_dev_start(id_);
   if (error != 0) fail("rte_eth_dev_start", error);
   started_ = true;
