@@ -4,6 +4,7 @@
 #include "stages/dpi/stream/tcp_stream.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "flowtable/tcp_state.h"
 
@@ -30,7 +31,8 @@ void TcpStream::Side::start(uint32_t seq, bool by_syn) noexcept {
   high = seq;
   based = true;
   syn = by_syn;
-  answered = has_fin = fin_acked = depth = end_shown = false;
+  gap = 0;
+  answered = has_claim = has_fin = fin_acked = depth = end_shown = false;
 }
 
 void TcpStream::Side::finish() noexcept {
@@ -53,7 +55,8 @@ StreamEnd TcpStream::Side::end() const noexcept {
 
 bool TcpStream::Side::has_news() const noexcept {
   if (!based || done) return false;
-  return buffer.shown() != buffer.next() || lost() || (!end_shown && end() != StreamEnd::No);
+  return gap != 0 || buffer.shown() != buffer.next() || lost() ||
+         (!end_shown && end() != StreamEnd::No);
 }
 
 // The reader has had all that there will be, and no copy can differ any more.
@@ -98,7 +101,7 @@ StreamOutcome TcpStream::feed(const StreamContext& context, const StreamSegment&
       piece.whole_end = piece.end() + (fin ? 1 : 0);
       const bool may_carry = (segment.flags & (kTcpAck | kTcpSyn)) != 0;
       if (!piece.bytes.empty() || piece.fin) {
-        outcome.result = may_carry ? take(context, own, piece) : StreamResult::NoStream;
+        outcome.result = may_carry ? take(context, own, peer, piece) : StreamResult::NoStream;
       }
       outcome.fresh = piece.fresh;
     }
@@ -161,9 +164,11 @@ StreamResult TcpStream::open(Side& own, const StreamSegment& segment) noexcept {
   return StreamResult::Taken;
 }
 
-bool TcpStream::begin_midstream(const StreamOptions& options, Side& own,
+bool TcpStream::begin_midstream(const StreamOptions& options, Side& own, const Side& peer,
                                 const Piece& piece) noexcept {
-  if (!options.midstream) return false;
+  // Of a connection whose first SYN was seen the second will be seen, too: data
+  // before it is read by nobody and must not say where the stream begins.
+  if (!options.midstream || (peer.syn && !options.lossy)) return false;
   const uint32_t acked = own.acked;
   const bool known = own.has_acked;
   own.start(known ? seq_max(acked, piece.seq) : piece.seq, false);
@@ -171,16 +176,18 @@ bool TcpStream::begin_midstream(const StreamOptions& options, Side& own,
   return true;
 }
 
-StreamResult TcpStream::take(const StreamContext& context, Side& own, Piece& piece) noexcept {
+StreamResult TcpStream::take(const StreamContext& context, Side& own, const Side& peer,
+                             Piece& piece) noexcept {
   if (own.done) return StreamResult::Finished;
   if (!own.based) {
     if (own.has_acked && !piece.fin && !seq_after(piece.end(), own.acked)) return StreamResult::Old;
-    if (!begin_midstream(context.options, own, piece)) return StreamResult::NoStream;
+    if (!begin_midstream(context.options, own, peer, piece)) return StreamResult::NoStream;
   }
   // Of a direction whose receiver is never heard nothing can be verified.
   const bool heard = !context.options.lossy || own.answered;
   const uint32_t oldest = heard ? own.acked : seq_max(own.acked, own.buffer.base());
   if (!seq_after(piece.end() + (piece.fin ? 1 : 0), oldest)) return StreamResult::Old;
+  if (own.has_claim && !seq_after(own.claimed, piece.seq)) settle_claim(context, own);
   if (context.options.depth != 0) {
     const uint32_t limit = depth_limit(context.options.depth, own.buffer);
     if (seq_after(piece.end(), limit)) {
@@ -198,6 +205,15 @@ StreamResult TcpStream::take(const StreamContext& context, Side& own, Piece& pie
   piece.skip_to(oldest);
   if (seq_after(own.buffer.base(), piece.seq)) return StreamResult::Unverified;
   return keep(context, own, piece);
+}
+
+// Data from behind what was acknowledged and not seen.
+void TcpStream::settle_claim(const StreamContext& context, Side& own) noexcept {
+  own.has_claim = false;
+  if (!seq_after(own.claimed, own.buffer.next())) return;
+  own.acked = own.claimed;
+  // At once, so that the data has its place.
+  own.gap += static_cast<uint32_t>(lose_gap(context, own));
 }
 
 StreamResult TcpStream::check_fin(const Side& own, const Piece& piece) noexcept {
@@ -277,8 +293,11 @@ bool TcpStream::acknowledge(const StreamContext& context, const Side& own, Side&
   }
   if (seq_after(ack, peer.high)) {
     if (!context.options.lossy || ack - peer.high > kFar) return false;
-    // One more than was seen is a FIN that was not.
-    if (ack == peer.high + 1) ack = peer.high;
+    // In a capture it may stand before the data, or be of a FIN: whether there
+    // is a gap is known when something comes from behind it.
+    peer.claimed = peer.has_claim ? seq_max(peer.claimed, ack) : ack;
+    peer.has_claim = true;
+    ack = peer.high;
   }
   if (peer.depth) ack = seq_min(ack, peer.buffer.next());
   if (seq_after(peer.acked, ack)) return true;
@@ -306,6 +325,7 @@ void TcpStream::note_depth(const StreamContext& context, Side& s) noexcept {
   const uint64_t depth = context.options.depth;
   if (depth == 0 || s.depth || s.buffer.offset_of(s.buffer.next()) < depth) return;
   s.depth = true;
+  s.acked = seq_min(s.acked, s.buffer.next());  // what lies behind is no gap
   ++context.counters.depth_reached;
 }
 
@@ -313,18 +333,13 @@ bool TcpStream::read(const StreamContext& context, Direction direction, StreamVi
   static constexpr uint8_t kNothing = 0;
   Side& s = side(direction);
   if (!s.has_news()) return false;
-  uint64_t gap = 0;
-  if (s.buffer.shown() == s.buffer.next() && s.lost()) gap = lose_gap(context, s);
+  uint64_t gap = std::exchange(s.gap, 0);
+  if (gap == 0 && s.buffer.shown() == s.buffer.next() && s.lost()) gap = lose_gap(context, s);
   view = this->view(direction);
   view.gap = gap;
   if (view.data == nullptr) view.data = &kNothing;
   s.buffer.show();
-  // Behind a gap comes more.
-  if (s.lost()) {
-    view.end = StreamEnd::No;
-  } else {
-    s.end_shown = view.end != StreamEnd::No;
-  }
+  s.end_shown = view.end != StreamEnd::No;
   return true;
 }
 

@@ -174,9 +174,9 @@ class TcpStream {
  public:
   StreamOutcome feed(const StreamContext& context, const StreamSegment& segment) noexcept;
 
-  // To be told when a segment that was not taken (OutOfWindow and what follows it
-  // in StreamResult) leaves all the same: the receiver may acknowledge it, and its bytes are then a
-  // gap. Otherwise no such acknowledgement is believed.
+  // To be told when a segment that was not taken (OutOfWindow and what follows in
+  // StreamResult) leaves all the same: the receiver may acknowledge it, and its
+  // bytes are then a gap. Otherwise no such acknowledgement is believed.
   void passed(const StreamSegment& segment) noexcept;
 
   // The next piece that was not read yet; false if there is none. Usually there
@@ -206,10 +206,13 @@ class TcpStream {
     uint32_t acked = 0;          // by the receiver; unknown: far behind
     uint32_t high = 0;           // behind the last byte that has passed, kept or not
     uint32_t fin = 0;            // number of the FIN
+    uint32_t claimed = 0;        // lossy: acknowledged, but not seen so far
+    uint32_t gap = 0;            // lost in front of what is kept, and not told yet
     bool based : 1 = false;      // where the stream, or what is seen of it, begins is known
     bool syn : 1 = false;        // by its SYN, or the answer to it
     bool has_acked : 1 = false;  // not based, but `acked` is known
     bool answered : 1 = false;   // the receiver has acknowledged something
+    bool has_claim : 1 = false;
     bool has_fin : 1 = false;
     bool fin_acked : 1 = false;
     bool depth : 1 = false;  // reached
@@ -238,8 +241,11 @@ class TcpStream {
   };
 
   static StreamResult open(Side& own, const StreamSegment& segment) noexcept;
-  static bool begin_midstream(const StreamOptions& options, Side& own, const Piece& piece) noexcept;
-  static StreamResult take(const StreamContext& context, Side& own, Piece& piece) noexcept;
+  static bool begin_midstream(const StreamOptions& options, Side& own, const Side& peer,
+                              const Piece& piece) noexcept;
+  static StreamResult take(const StreamContext& context, Side& own, const Side& peer,
+                           Piece& piece) noexcept;
+  static void settle_claim(const StreamContext& context, Side& own) noexcept;
   static StreamResult check_fin(const Side& own, const Piece& piece) noexcept;
   static StreamResult keep(const StreamContext& context, Side& own, Piece& piece) noexcept;
   static bool acknowledge(const StreamContext& context, const Side& own, Side& peer,
@@ -252,6 +258,6 @@ class TcpStream {
 
   std::array<Side, 2> sides_;
 };
-static_assert(sizeof(TcpStream) <= 128);
+static_assert(sizeof(TcpStream) <= 144);
 
 }  // namespace sluice

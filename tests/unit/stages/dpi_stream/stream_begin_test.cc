@@ -152,6 +152,18 @@ TEST(StreamBegin, MidstreamSegmentsFromBeforeAreUnverified) {
   }
 }
 
+// Data in front of a SYN+ACK would move the beginning to where no client reads.
+TEST(StreamBegin, DataBeforeTheSynAckBeginsNothing) {
+  Conversation c;
+  c.options.midstream = true;
+  c.syn();
+  EXPECT_EQ(c.segment(Direction::Reply, 50, "junk").result, StreamResult::NoStream);
+  c.syn_ack();
+  c.data(0, "");
+  EXPECT_EQ(c.segment(Direction::Reply, 0, "hello").fresh, 5);
+  EXPECT_EQ(c.seen[1], "hello");
+}
+
 TEST(StreamBegin, SynAckAloneTellsBothBeginnings) {
   Conversation c;
   c.syn_ack();

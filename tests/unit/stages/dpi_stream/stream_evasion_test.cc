@@ -66,6 +66,19 @@ TEST(StreamEvasion, TightBoundNeverShowsTheReceiverAnythingElse) {
   EXPECT_GT(refused, 50'000);
 }
 
+TEST(StreamEvasion, UpToTheDepth) {
+  EvasionPlan plan;
+  plan.options.depth = 150;
+  plan.steps = 300;
+  plan.segment = 30;
+  plan.spread = 60;
+  size_t read = 0;
+  uint32_t refused = 0;
+  play(plan, 1000, read, refused);
+  EXPECT_GT(read, 300'000);
+  EXPECT_GT(refused, 20'000);
+}
+
 TEST(StreamEvasion, LargeWindows) {
   EvasionPlan plan;
   plan.options.depth = 0;

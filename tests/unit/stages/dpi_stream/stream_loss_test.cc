@@ -69,14 +69,44 @@ TEST(StreamLoss, AcknowledgementOfWhatNeverPassedCountsForNothing) {
   EXPECT_EQ(c.seen[0], "GET /evil");
 }
 
-TEST(StreamLoss, LossyStreamsBelieveIt) {
+TEST(StreamLoss, LossyStreamsBelieveItWhenMoreComes) {
   Conversation c;
   c.options.lossy = true;
   c.handshake();
   c.data(0, "GET ");
   EXPECT_FALSE(c.ack(100'004).ack_of_unseen);
+  EXPECT_EQ(c.seen[0], "GET ");
   EXPECT_EQ(c.data(100'004, "/next").fresh, 5);
   EXPECT_EQ(c.seen[0], "GET [100000]/next");
+  EXPECT_EQ(c.last[0].offset, 100'004);
+  EXPECT_EQ(c.counters.lost_bytes, 100'000);
+}
+
+// Captures of several queues: the acknowledgement stands before the data.
+TEST(StreamLoss, AcknowledgementBeforeTheDataLosesNothing) {
+  Conversation c;
+  c.options.lossy = true;
+  c.handshake();
+  c.ack(5);
+  EXPECT_EQ(c.data(0, "hello").fresh, 5);
+  c.ack(14);
+  EXPECT_EQ(c.data(5, " again").fresh, 6);
+  EXPECT_EQ(c.data(11, "...").fresh, 3);
+  EXPECT_EQ(c.seen[0], "hello again...");
+  EXPECT_EQ(c.counters.lost_gaps, 0);
+}
+
+TEST(StreamLoss, LossyWithIslands) {
+  Conversation c;
+  c.options.lossy = true;
+  c.handshake();
+  c.data(10, "island");
+  c.ack(100);
+  EXPECT_EQ(c.seen[0], "[10]island");
+  c.data(50, "late");
+  EXPECT_EQ(c.seen[0], "[10]island");
+  c.data(100, "behind");
+  EXPECT_EQ(c.seen[0], "[10]island[34]late[46]behind");
 }
 
 TEST(StreamLoss, FinThatWasNotSeenIsNoLostByte) {
@@ -127,9 +157,43 @@ TEST(StreamLoss, GapOverTheDepth) {
   c.handshake();
   c.data(0, "abc");
   c.ack(5000);
+  EXPECT_EQ(c.data(5000, "xyz").result, StreamResult::Finished);
   EXPECT_EQ(c.seen[0], "abc[4997]");
   EXPECT_EQ(c.end[0], StreamEnd::Depth);
-  EXPECT_EQ(c.data(5000, "xyz").result, StreamResult::Finished);
+}
+
+TEST(StreamLoss, DepthBehindAGap) {
+  Conversation c;
+  c.options.depth = 10;
+  c.handshake();
+  c.data(0, "abc");
+  c.data(5, "fghijKLM");
+  c.ack(13);
+  EXPECT_EQ(c.seen[0], "abc[2]fghij");
+  EXPECT_EQ(c.end[0], StreamEnd::Depth);
+  EXPECT_EQ(c.counters.lost_bytes, 2);
+  EXPECT_TRUE(c.stream.finished(Direction::Original));
+}
+
+// Refused, but let through by policy: what is then acknowledged is a gap.
+TEST(StreamLoss, SegmentsThatPassUnread) {
+  for (const bool passes : {false, true}) {
+    Conversation c;
+    c.handshake();
+    c.data(0, "x");
+    const std::string far = "far ahead";
+    const StreamSegment segment{Direction::Original,
+                                kTcpAck,
+                                c.seq(Direction::Original, 100'000),
+                                c.seq(Direction::Reply, 0),
+                                {reinterpret_cast<const uint8_t*>(far.data()), far.size()}};
+    EXPECT_EQ(c.feed(segment).result, StreamResult::OutOfWindow);
+    if (passes) c.stream.passed(segment);
+    EXPECT_EQ(c.ack(100'009).ack_of_unseen, !passes);
+    EXPECT_EQ(c.seen[0], passes ? "x[100008]" : "x");
+    EXPECT_EQ(c.data(100'009, "!").result,
+              passes ? StreamResult::Taken : StreamResult::OutOfWindow);
+  }
 }
 
 // A reader that does not ask misses what it could have read, and nothing else.

@@ -71,8 +71,10 @@ TEST(StreamMemory, UnacknowledgedBytesAreComparedWhileTheyFit) {
   Conversation c;
   c.handshake();
   const std::string payload = text(300'000);
-  transfer(c, payload, 48'000);
-  const size_t oldest = payload.size() - 48'000;
+  // Seven eighths of the bound.
+  transfer(c, payload, 55'000);
+  EXPECT_EQ(c.counters.forgotten_bytes, 0);
+  const size_t oldest = payload.size() - 55'000;
   for (size_t i = oldest; i < payload.size(); i += 1000) {
     std::string copy = payload.substr(i, 1000);
     ASSERT_EQ(c.data(i, copy).result, StreamResult::Duplicate);
@@ -133,6 +135,28 @@ TEST(StreamMemory, ReaderThatNeverConsumesIsAnOverload) {
   c.stream.consume(Direction::Original, 20'000);
   EXPECT_EQ(c.data(sent, payload.substr(sent, 1000)).fresh, 1000);
   EXPECT_TRUE(c.seen[0] == payload.substr(0, 66'000));
+}
+
+// Room is not made byte by byte, each time by moving the whole block.
+TEST(StreamMemory, RoomIsMadeOnlyWhenItIsWorthTheMove) {
+  Conversation c;
+  c.consumes = false;
+  c.handshake();
+  const size_t most = 64 * 1024 - StreamBuffer::kBlockOverhead;
+  const std::string payload = text(most + 10'000);
+  for (size_t i = 0; i < most; i += 1260) {
+    ASSERT_EQ(c.data(i, payload.substr(i, 1260)).fresh, 1260) << i;
+    c.ack(i + 1260);
+  }
+  ASSERT_EQ(c.seen[0].size(), most);
+  size_t consumed = 0;
+  while (c.data(most, payload.substr(most, 1)).result == StreamResult::Overload) {
+    c.stream.consume(Direction::Original, 100);
+    consumed += 100;
+    ASSERT_LT(consumed, most);
+  }
+  EXPECT_GT(consumed, most / 10);
+  EXPECT_LT(consumed, most / 8);
 }
 
 TEST(StreamMemory, FurtherAheadThanTheBoundIsOutOfWindow) {
@@ -227,7 +251,7 @@ TEST(StreamMemory, DepthEndsADirectionAndGivesItsMemoryBack) {
   // What was read may not be told otherwise before it is acknowledged.
   EXPECT_EQ(c.data(9'990, "otherwise, and more").result, StreamResult::Different);
   EXPECT_FALSE(c.stream.finished(Direction::Original));
-  EXPECT_FALSE(c.ack(11'000).ack_of_unseen);
+  EXPECT_FALSE(c.ack(11'006).ack_of_unseen);
   EXPECT_TRUE(c.stream.finished(Direction::Original));
   c.data(11'000, "");
   EXPECT_EQ(c.arena.in_use(), before);
