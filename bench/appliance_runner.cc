@@ -34,7 +34,8 @@ void pin(unsigned cpu) {
   pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
 
-ApplianceRunner::ApplianceRunner(const RunnerOptions& options) : threaded_(options.threads) {
+ApplianceRunner::ApplianceRunner(const RunnerOptions& options)
+    : threaded_(options.threads), rule_files_(options.rule_files) {
   ConfigErrors errors;
   document_ = ConfigDocument::parse(options.toml, "bench.toml", errors);
   if (!document_) fail(errors.to_string());
@@ -42,12 +43,11 @@ ApplianceRunner::ApplianceRunner(const RunnerOptions& options) : threaded_(optio
   for (const StageType* type : stage_types()) vocabulary.stages.emplace_back(type->name);
   config_ = read_config(document_->root(errors), vocabulary);
   if (!errors.empty()) fail(errors.to_string());
-  std::vector<const StageType*> line;
-  for (const std::string& name : config_.line) line.push_back(find_stage_type(name));
+  for (const std::string& name : config_.line) line_.push_back(find_stage_type(name));
 
   ApplianceOptions appliance;
   appliance.config = &config_;
-  appliance.line = line;
+  appliance.line = line_;
   appliance.directory = &directory_;
   appliance.inputs = options.inputs;
   appliance.outputs = options.outputs;
@@ -55,17 +55,7 @@ ApplianceRunner::ApplianceRunner(const RunnerOptions& options) : threaded_(optio
   appliance.name = "bench";
   appliance_ = std::make_unique<Appliance>(appliance);
 
-  CompileContext context{.config = config_,
-                         .directory = directory_,
-                         .port_macs = std::vector<MacAddress>(config_.ports.size()),
-                         .base_dir = "",
-                         .replay = false,
-                         .extra_rules = options.rule_files};
-  auto policy =
-      compile_policy(line, document_->root(errors), context, appliance_->next_generation());
-  if (!policy) fail(errors.to_string());
-  std::string error;
-  if (!appliance_->install(std::move(policy), error)) fail(error);
+  install(*document_);
   if (!threaded_) return;
   for (Worker* worker : appliance_->workers()) {
     threads_.emplace_back([this, worker] { work(*worker); });
@@ -76,6 +66,29 @@ ApplianceRunner::ApplianceRunner(const RunnerOptions& options) : threaded_(optio
       if (drain_events() == 0) std::this_thread::sleep_for(kTick);
     }
   });
+}
+
+// What the constructor has read stays; stages' sections are read anew.
+void ApplianceRunner::install(const std::string& toml) {
+  ConfigErrors errors;
+  const std::unique_ptr<ConfigDocument> document = ConfigDocument::parse(toml, "bench.toml", errors);
+  if (!document) fail(errors.to_string());
+  install(*document);
+}
+
+void ApplianceRunner::install(ConfigDocument& document) {
+  ConfigErrors errors;
+  CompileContext context{.config = config_,
+                         .directory = directory_,
+                         .port_macs = std::vector<MacAddress>(config_.ports.size()),
+                         .base_dir = "",
+                         .replay = false,
+                         .extra_rules = rule_files_};
+  auto policy =
+      compile_policy(line_, document.root(errors), context, appliance_->next_generation());
+  if (!policy) fail(errors.to_string());
+  std::string error;
+  if (!appliance_->install(std::move(policy), error)) fail(error);
 }
 
 void ApplianceRunner::work(Worker& worker) {

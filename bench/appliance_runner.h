@@ -39,6 +39,9 @@ class ApplianceRunner {
   Appliance& appliance() noexcept { return *appliance_; }
   const Appliance& appliance() const noexcept { return *appliance_; }
 
+  // Another policy; the workers take it up at their next poll. Throws std::runtime_error.
+  void install(const std::string& toml);
+
   // Lets the workers get on for a moment: theirs is the time, or this thread.
   void advance();
   // Until resume() no worker does anything, not even poll: their cores are free.
@@ -49,11 +52,13 @@ class ApplianceRunner {
 
  private:
   unsigned drain_events();
-
+  void install(ConfigDocument& document);
   void work(Worker& worker);
   void resume_polling();
 
   const bool threaded_;
+  const std::vector<std::string> rule_files_;
+  std::vector<const StageType*> line_;
   std::atomic<bool> held_{false};
   std::unique_ptr<ConfigDocument> document_;
   Config config_;

@@ -22,6 +22,7 @@ namespace {
 using Scenario = json (*)(const Settings&, rte_mempool*);
 
 const std::map<std::string, Scenario> kScenarios = {{"established", run_established},
+                                                    {"rules", run_rules},
                                                     {"latency", run_latency},
                                                     {"newflows", run_newflows},
                                                     {"handover", run_handover},
@@ -30,7 +31,7 @@ const std::map<std::string, Scenario> kScenarios = {{"established", run_establis
 int run(int argc, char** argv) {
   CLI::App cli(
       "What the chain costs. Scenarios: established (cycles a packet of decided flows beside "
-      "their floors), latency (in-box, at half load), newflows (connections a second), handover "
+      "their floors), rules (the same flows under policies of different size), latency (in-box, at half load), newflows (connections a second), handover "
       "(pinned pipeline beside run to completion), lanes (two cores beside one)");
   Settings s;
   std::string scenario = "established";

@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "bench/firewall_rules.h"
 #include "chain/worker.h"
 
 namespace sluice::bench {
@@ -32,21 +33,6 @@ std::string placement_toml(const RigOptions& o) {
   return toml;
 }
 
-std::string rules_toml(unsigned rules) {
-  std::string toml;
-  for (unsigned i = 1; i < rules; ++i) {
-    toml += "[[stage.firewall.rule]]\nname = \"r" + std::to_string(i) + "\"\nto = [\"172." +
-            std::to_string(16 + i % 16) + "." + std::to_string(i / 16 % 256) + "." +
-            std::to_string(i / 4096 % 256) + "\"]\nprotocol = [\"tcp\"]\nport = [\"" +
-            std::to_string(1 + i % 60000) + "\"]\naction = \"drop\"\n";
-  }
-  return toml + R"([[stage.firewall.rule]]
-name = "inside-out"
-from = ["group:inside"]
-action = "allow"
-)";
-}
-
 std::string rig_toml(const RigOptions& o) {
   return placement_toml(o) + "[flowtable]\ncapacity = " +
          std::to_string(std::max(4096u, o.flows + o.flows / 40 + o.room)) + R"(
@@ -64,7 +50,7 @@ user = "clients"
 groups = ["inside"]
 [stage.firewall]
 default = "deny"
-)" + rules_toml(o.rules);
+)" + firewall_rules(o.rules);
 }
 
 }  // namespace
@@ -91,6 +77,7 @@ ChainRig::ChainRig(const RigOptions& options, rte_mempool* pool) : options_(opti
   }
   runner_ = std::make_unique<ApplianceRunner>(runner);
   warm_up();
+  opening_ = appliance().total();
 }
 
 ChainRig::~ChainRig() {
@@ -132,13 +119,21 @@ Sample ChainRig::measure(uint16_t frame_size, std::chrono::milliseconds time, do
       static_cast<double>(after.busy_cycles - before.busy_cycles) / packets - s.io_cycles;
   s.wall_cycles = static_cast<double>(end - begin) / packets - s.io_cycles;
   s.mpps = packets / static_cast<double>(end - begin) * static_cast<double>(rte_get_tsc_hz()) / 1e6;
-  s.latency = after.chain_latency;
-  s.latency.subtract(before.chain_latency);
+  s.counted = after;
+  subtract(s.counted, before);
   return s;
 }
 
 void ChainRig::set_new_flows(unsigned a_second) {
   for (auto& lane : lanes_) lane->from_a.set_new_flows(a_second / options_.lanes);
+}
+
+void ChainRig::set_rules(unsigned rules) {
+  stop_traffic();
+  runner_->rest();
+  options_.rules = rules;
+  runner_->install(rig_toml(options_));
+  warm_up();
 }
 
 void ChainRig::poll(unsigned polls) {
@@ -150,7 +145,8 @@ void ChainRig::poll(unsigned polls) {
 }
 
 void ChainRig::check_settled() const {
-  const WorkerStatistics sum = appliance().total();
+  WorkerStatistics sum = appliance().total();
+  subtract(sum, cold_);
   for (size_t i = 0; i < appliance().line().size(); ++i) {
     if (appliance().line()[i]->every_packet) continue;
     if (sum.stage[i].packets > uint64_t{20} * options_.flows * options_.lanes) {
@@ -180,6 +176,7 @@ void ChainRig::stop_traffic() {
 // Two packets each way: the first opens the flow, the answer lets dpi and the
 // firewall decide, the later ones find it decided.
 void ChainRig::warm_up() {
+  cold_ = appliance().total();
   for (unsigned round = 0; round < 2; ++round) {
     for (const bool replies : {false, true}) {
       for (auto& lane : lanes_) (replies ? lane->from_b : lane->from_a).begin_warm_up();

@@ -34,7 +34,7 @@ struct Sample {
   double io_cycles;     // the ports' own
   double mpps;          // with them
   uint64_t packets;
-  Histogram latency;  // ns, received to handed to transmit
+  WorkerStatistics counted;  // by all workers meanwhile
 };
 
 class ChainRig {
@@ -47,6 +47,9 @@ class ChainRig {
   // Both directions for `time`; `mpps`: offered by all ports together, 0: all
   // that the workers take. Throws if a packet is dropped.
   Sample measure(uint16_t frame_size, std::chrono::milliseconds time, double mpps = 0);
+
+  // Another policy, with so many rules, for the same flows. Throws std::runtime_error.
+  void set_rules(unsigned rules);
 
   // From now on `a_second` packets of all that the rig offers open a new flow,
   // which nDPI has to look at.
@@ -72,9 +75,13 @@ class ChainRig {
   // Without threads: `polls` turns of every worker under full load.
   void poll(unsigned polls);
 
-  // Throws if a stage that decides had to look at packets of decided flows.
+  // Throws if a stage that decides had to look at packets of decided flows since
+  // the policy's first.
   void check_settled() const;
 
+  const RigOptions& options() const noexcept { return options_; }
+  // Counted while the flows were opened and decided, under the first policy.
+  const WorkerStatistics& opening() const noexcept { return opening_; }
   const Appliance& appliance() const noexcept { return runner_->appliance(); }
   const std::vector<Tuple>& tuples(unsigned lane) const noexcept { return lanes_[lane]->tuples; }
 
@@ -92,9 +99,10 @@ class ChainRig {
   uint64_t io_cycles() const;
   uint64_t returned() const;
 
-  const RigOptions options_;
+  RigOptions options_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::unique_ptr<ApplianceRunner> runner_;
+  WorkerStatistics opening_, cold_;  // at the end of the first warm-up, before the last
 };
 
 }  // namespace sluice::bench

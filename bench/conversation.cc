@@ -10,10 +10,13 @@
 #include <rte_ip.h>
 #include <rte_mbuf.h>
 #include <rte_tcp.h>
+#include <rte_udp.h>
 
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+
+#include "bench/firewall_rules.h"
 
 namespace sluice::bench {
 
@@ -90,7 +93,25 @@ std::vector<Step> http_steps() {
   return steps;
 }
 
-std::string http_toml(bool dpi) {
+std::vector<Step> datagram_steps() {
+  constexpr uint16_t kFrame = 60;
+  Step step{false, std::vector<uint8_t>(kFrame)};
+  uint8_t* frame = step.frame.data();
+  frame[0] = frame[6] = 2;
+  frame[12] = 0x08;
+  rte_ipv4_hdr ip{};
+  ip.version_ihl = 0x45;
+  ip.total_length = rte_cpu_to_be_16(kFrame - sizeof(rte_ether_hdr));
+  ip.time_to_live = 64;
+  ip.next_proto_id = IPPROTO_UDP;
+  std::memcpy(frame + sizeof(rte_ether_hdr), &ip, sizeof ip);
+  rte_udp_hdr udp{};
+  udp.dgram_len = rte_cpu_to_be_16(kFrame - sizeof(rte_ether_hdr) - sizeof(rte_ipv4_hdr));
+  std::memcpy(frame + sizeof(rte_ether_hdr) + sizeof ip, &udp, sizeof udp);
+  return {step};
+}
+
+std::string http_toml(bool dpi, unsigned rules) {
   return std::string(R"(
 [[port]]
 name = "a"
@@ -106,24 +127,21 @@ lcore = 1
 capacity = 1000000
 [flowtable.timeouts]
 tcp_time_wait = 1
+udp_new = 1
 [[stage.identity.binding]]
 prefix = ["10.0.0.0/8"]
 user = "clients"
 groups = ["inside"]
-[[stage.firewall.rule]]
-name = "inside-out"
-from = ["group:inside"]
-action = "allow"
-[[chain]]
+)") + firewall_rules(rules) +
+         R"([[chain]]
 name = "default"
-)") +
-         (dpi ? R"(stages = ["identity", "dpi", "firewall", "forwarding"])"
+)" + (dpi ? R"(stages = ["identity", "dpi", "firewall", "forwarding"])"
               : R"(stages = ["identity", "firewall", "forwarding"])") +
          "\n";
 }
 
-Conversations::Conversations(rte_mempool* pool)
-    : steps_(http_steps()), client_(*this, false), server_(*this, true) {
+Conversations::Conversations(rte_mempool* pool, std::vector<Step> steps)
+    : steps_(std::move(steps)), client_(*this, false), server_(*this, true) {
   server_.port = 1;
   static std::atomic<unsigned> number{0};
   const std::string name = "bench_talk_" + std::to_string(number++);

@@ -27,8 +27,12 @@ struct Step {
 // SYN, SYN+ACK, ACK, request, answer, FIN, FIN, ACK.
 std::vector<Step> http_steps();
 
-// A wire with the four stages, or without dpi, that lets them through.
-std::string http_toml(bool dpi);
+// One UDP datagram: a flow that is nothing but new.
+std::vector<Step> datagram_steps();
+
+// A wire with the four stages, or without dpi, that lets them through by the last of
+// so many rules.
+std::string http_toml(bool dpi, unsigned rules = 1);
 
 class Conversations;
 
@@ -46,7 +50,7 @@ class ConversationPort : public Input, public Output {
 // Used by one worker, which polls both ports. 32 connections are under way at a time.
 class Conversations {
  public:
-  explicit Conversations(rte_mempool* pool);
+  explicit Conversations(rte_mempool* pool, std::vector<Step> steps = http_steps());
   ~Conversations();
 
   ConversationPort& client() noexcept { return client_; }

@@ -146,7 +146,8 @@ chain_bench() {
 }
 
 count_at() { # PASS TURN FOLDER NAME
-  FROM=$3 chain_bench "$1" "$4-$2" established --flows 1000,100000 --no-floors
+  FROM=$3 ROUNDS=$((ROUNDS * 8)) MS=$((MS / 10)) \
+    chain_bench "$1" "$4-$2" established --flows 1000,100000 --no-floors
 }
 
 most_flows=4000000
@@ -158,7 +159,7 @@ scenario() { # PASS NAME
       chain_bench "$@" established --flows $counts --memory 2048 ;;
     ipv6) chain_bench "$@" established --families ipv6 --flows 1000,1000000 ;;
     sizes) chain_bench "$@" established --flows 100000 --sizes 64,128,256,512,1024,1518,0 --no-floors ;;
-    rules) chain_bench "$@" established --flows 100000 --rules 10,1000,100000 --no-floors ;;
+    rules) chain_bench "$@" rules --flows 100000 --rules 10,1000,100000 ;;
     pipeline) chain_bench "$@" established --flows 1000,100000,1000000 \
       --placements pinned-pipeline --no-floors ;;
     statistics)

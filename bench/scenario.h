@@ -31,6 +31,7 @@ struct Settings {
 };
 
 json run_established(const Settings& settings, rte_mempool* pool);
+json run_rules(const Settings& settings, rte_mempool* pool);
 json run_latency(const Settings& settings, rte_mempool* pool);
 json run_newflows(const Settings& settings, rte_mempool* pool);
 json run_handover(const Settings& settings, rte_mempool* pool);

@@ -12,6 +12,7 @@
 
 #include "bench/bare_lookup.h"
 #include "bench/chain_rig.h"
+#include "bench/established_row.h"
 #include "bench/scenario.h"
 
 namespace sluice::bench {
@@ -52,13 +53,10 @@ json measure(const RigOptions& options, const Settings& settings, rte_mempool* p
   json rows = json::array();
   for (const unsigned size : settings.sizes) {
     const auto frame = static_cast<uint16_t>(size);
-    std::vector<double> chain, wall, io, mpps, bare_cycles, hash_cycles;
+    EstablishedRow measured;
+    std::vector<double> bare_cycles, hash_cycles;
     for (unsigned round = 0; round < settings.rounds; ++round) {
-      const Sample s = rig.measure(frame, time);
-      chain.push_back(s.chain_cycles);
-      wall.push_back(s.wall_cycles);
-      io.push_back(s.io_cycles);
-      mpps.push_back(s.mpps);
+      measured.add(rig.measure(frame, time));
       if (!settings.floors) continue;
       bare_cycles.push_back(floor_cycles(
           rig, frame, time / 2, [&](rte_mbuf** pkts, uint16_t n) { bare->look_up(pkts, n); }));
@@ -66,36 +64,12 @@ json measure(const RigOptions& options, const Settings& settings, rte_mempool* p
           rig, frame, time / 2, [&](rte_mbuf** pkts, uint16_t n) { hash->look_up(pkts, n); }));
     }
     rig.check_settled();
-    json row = {{"placement", options.placement == Placement::RunToCompletion ? "run-to-completion"
-                                                                              : "pinned-pipeline"},
-                {"family", options.family == Family::Ipv4 ? "ipv4" : "ipv6"},
-                {"flows", options.flows},
-                {"rules", options.rules},
-                {"frame", size == kImix ? json("IMIX") : json(size)},
-                {"chain", spread(chain)},
-                {"wall", spread(wall)},
-                {"io", spread(io)},
-                {"mpps", median(mpps)}};
+    json row = measured.to_json(rig, size);
     if (settings.floors) {
       row["lookup"] = spread(bare_cycles);
       row["rte_hash"] = spread(hash_cycles);
-      row["ratio"] = median(chain) / median(bare_cycles);
+      row["ratio"] = measured.cycles() / median(bare_cycles);
     }
-    const FlowTable& table = rig.appliance().flow_table(0);
-    row["bytes_per_flow"] = static_cast<double>(table.memory_bytes()) / table.capacity();
-    row["huge_pages"] = table.uses_huge_pages();
-    json stages = json::array();
-    const WorkerStatistics sum = rig.appliance().total();
-    for (size_t i = 0; i < rig.appliance().line().size(); ++i) {
-      const StageStatistics& s = sum.stage[i];
-      const auto seen = static_cast<double>(s.packets + s.skipped);
-      stages.push_back({{"stage", rig.appliance().line()[i]->name},
-                        {"settled", seen > 0 ? static_cast<double>(s.skipped) / seen : 0},
-                        {"cycles", s.sampled_packets ? static_cast<double>(s.sampled_cycles) /
-                                                           static_cast<double>(s.sampled_packets)
-                                                     : 0}});
-    }
-    row["stages"] = stages;
     rows.push_back(row);
   }
   return rows;

@@ -61,7 +61,7 @@ double ring_cycles(std::chrono::milliseconds time) {
 }
 
 double p50_us(const Sample& s) {
-  return static_cast<double>(s.latency.percentile(50)) / 1e3;
+  return static_cast<double>(s.counted.chain_latency.percentile(50)) / 1e3;
 }
 
 }  // namespace

@@ -46,10 +46,10 @@ json run_latency(const Settings& settings, rte_mempool* pool) {
   for (unsigned i = 0; i < settings.rounds; ++i) {
     std::cerr << "latency at " << load << " Mpps, round " << i + 1 << "\n";
     const Sample s = rig.measure(64, 5 * time, load);
-    decided.add(s.latency);
+    decided.add(s.counted.chain_latency);
     offered += s.mpps / settings.rounds;
     rig.set_new_flows(kNewFlows);
-    mixed.add(rig.measure(64, 5 * time, load).latency);
+    mixed.add(rig.measure(64, 5 * time, load).counted.chain_latency);
     rig.set_new_flows(0);
   }
   json with_new = latency_json(mixed);

@@ -29,6 +29,7 @@ namespace sluice::bench {
 namespace {
 
 constexpr unsigned kSignatures = 2000;
+constexpr unsigned kRules = 5000;
 constexpr unsigned kAlone = 20'000;  // connections through a part alone
 
 std::vector<std::string> contents() {
@@ -60,15 +61,21 @@ struct Rate {
   double kps, cycles;
 };
 
-Rate measure(bool dpi, const std::vector<std::string>& rule_files, std::chrono::milliseconds time,
-             rte_mempool* pool) {
-  Conversations talk(pool);
+struct Case {
+  bool dpi = false;
+  unsigned rules = 1;
+  std::vector<std::string> rule_files = {};
+  std::vector<Step> steps = http_steps();
+};
+
+Rate measure(const Case& c, std::chrono::milliseconds time, rte_mempool* pool) {
+  Conversations talk(pool, c.steps);
   RunnerOptions options;
-  options.toml = http_toml(dpi);
+  options.toml = http_toml(c.dpi, c.rules);
   options.pool = pool;
   options.inputs = {{&talk.client(), &talk.server()}};
   options.outputs = {{&talk.server(), &talk.client()}};
-  options.rule_files = rule_files;
+  options.rule_files = c.rule_files;
   ApplianceRunner runner(options);
   talk.set_running(true);
   std::this_thread::sleep_for(2 * time);  // entries are touched for the first time
@@ -164,12 +171,15 @@ double hyperscan_alone() {
 json run_newflows(const Settings& settings, rte_mempool* pool) {
   const std::chrono::milliseconds time(settings.ms);
   const RuleFile rules;
-  std::vector<double> kps[3], cycles[3], ndpi, hyperscan;
+  std::vector<double> kps[5], cycles[5], ndpi, hyperscan;
   for (unsigned round = 0; round < settings.rounds; ++round) {
     std::cerr << "new flows, round " << round + 1 << "\n";
-    const Rate rates[3] = {measure(false, {}, time, pool), measure(true, {}, time, pool),
-                           measure(true, {rules.name}, time, pool)};
-    for (unsigned i = 0; i < 3; ++i) {
+    const Rate rates[5] = {
+        measure({}, time, pool), measure({.dpi = true}, time, pool),
+        measure({.dpi = true, .rule_files = {rules.name}}, time, pool),
+        measure({.rules = kRules, .steps = datagram_steps()}, time, pool),
+        measure({.rules = kRules}, time, pool)};
+    for (unsigned i = 0; i < 5; ++i) {
       kps[i].push_back(rates[i].kps);
       cycles[i].push_back(rates[i].cycles);
     }
@@ -185,6 +195,10 @@ json run_newflows(const Settings& settings, rte_mempool* pool) {
   const double with_signatures = with_ndpi + median(hyperscan);
   return {{"newflows",
            {{"plain", {{"kps", median(kps[0])}, {"cycles", plain}}},
+            {"rules_5k",
+             {{"kps", median(kps[3])},
+              {"cycles", median(cycles[3])},
+              {"connection_cycles", median(cycles[4])}}},
             {"ndpi",
              {{"kps", median(kps[1])},
               {"cycles", median(cycles[1])},

@@ -122,9 +122,7 @@ def where_cycles_go(report):
             pieces.append(('s2', 'parse, find, count (the bare look-up, measured beside)', look_up))
             used += look_up
         for i, s in enumerate(r.get('stages', [])):
-            # One that has settled flows is passed by while cycles are counted: what it took
-            # was before, when the flows were opened (chain_bench fails if it was not).
-            share = min(s['cycles'], max(0.0, whole - used)) if s['settled'] == 0 else 0.0
+            share = min(s['cycles'] * (1 - s['settled']), max(0.0, whole - used))
             colour = STAGES.index(s['stage']) if s['stage'] in STAGES else i
             pieces.append((('s3', 's5', 's1', 's4')[colour % 4], s['stage'], share))
             used += share
@@ -137,18 +135,19 @@ def where_cycles_go(report):
 def stages_when_they_look(report):
     """What a stage costs a packet that it does look at: the first ones of a flow."""
     rows = rows_of(report, 'flows')
-    if not rows or not rows[0].get('stages'):
+    if not rows or not rows[0].get('opening'):
         return None
     row = min(rows, key=lambda r: abs(r['flows'] - 100_000))
     pieces = [(f's{(3, 5, 1, 4)[i % 4]}', s['stage'], s['cycles'], 0, 0)
-              for i, s in enumerate(row['stages']) if s['cycles'] > 0]
+              for i, s in enumerate(row['opening']) if s['cycles'] > 0]
     return svg.bars(pieces, 'cycles a packet of each stage', log=True, digits=0) if pieces else None
 
 
 def new_flows(report):
     rows = []
     for kind, name in (('plain', 'without dpi'), ('ndpi', 'nDPI'),
-                       ('signatures', 'nDPI and signatures')):
+                       ('signatures', 'nDPI and signatures'),
+                       ('rules_5k', 'one datagram, 5,000 rules')):
         v = (report.get('newflows') or {}).get(kind)
         if v and v.get('cycles'):
             rows.append(('s0', name, v['cycles'], 0, 0))

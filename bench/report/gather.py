@@ -8,7 +8,7 @@ import statistics
 
 # Names of run.sh's calls of chain_bench's scenario `established`.
 SERIES = ('flows', 'ipv6', 'sizes', 'rules', 'pipeline')
-SCENARIOS = ('latency', 'newflows', 'handover', 'lanes')
+SCENARIOS = ('rules', 'latency', 'newflows', 'handover', 'lanes')
 PARTS = ('flowtable', 'identity', 'dpi', 'signature', 'firewall', 'forwarding')
 
 
@@ -96,10 +96,11 @@ def read_pass(folder, number):
 
 def read_statistics(folder, number):
     """What counting costs: the same chain from two builds in turns, by the wall clock, for a
-    build that counts nothing does not know its busy cycles either."""
+    build that counts nothing does not know its busy cycles either. The least of a turn's short
+    windows: others on the machine only add."""
     wall = {}   # flows -> [(with, without) of each turn]
     for path in sorted(glob.glob(os.path.join(folder, f'counted-*.{number}.json'))):
-        rows = [{row['flows']: row['wall']['cycles']
+        rows = [{row['flows']: row['wall']['min']
                  for row in (read_json(p) or {}).get('chain', []) if 'wall' in row}
                 for p in (path, os.path.join(folder, 'un' + os.path.basename(path)))]
         for flows in rows[0].keys() & rows[1].keys():

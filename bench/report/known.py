@@ -21,6 +21,8 @@ GOALS = (
     ('IPv6 beside IPv4, 1 M flows', 'chain.v6.flows_1m.times_v4', '<=', 1.25),
     ('bytes a flow', 'memory.bytes_per_flow', '<=', 256),
     ('100,000 rules beside 10: throughput', 'chain.rules_100k.share_of_10', '>=', 0.98),
+    ('a new flow, its one packet judged by 5,000 rules, without dpi: cycles in all',
+     'newflows.rules_5k.cycles', '<=', 1500),
     ('new flows with nDPI beside their parts', 'newflows.ndpi.times_parts', '<=', 1.3),
     ('new flows with signatures beside their parts', 'newflows.signatures.times_parts', '<=', 1.3),
     ('a hand-over: cycles', 'handover.cycles', '<=', 100),

@@ -17,7 +17,9 @@ SCALARS = {
     ],
     'newflows': [(f'newflows.{kind}.{what}', f'{kind}.{what}')
                  for kind in ('plain', 'ndpi', 'signatures')
-                 for what in ('kps', 'cycles', 'parts_cycles')],
+                 for what in ('kps', 'cycles', 'parts_cycles')] + [
+        (f'newflows.rules_5k.{what}', f'rules_5k.{what}')
+        for what in ('kps', 'cycles', 'connection_cycles')],
     'handover': [
         ('handover.cycles', 'cycles'),
         ('handover.ring_cycles', 'ring_cycles'),
@@ -32,8 +34,8 @@ SCALARS = {
         ('lanes_2.floor_speedup', 'floor_speedup'),
     ],
     'statistics': [
-        ('stats.with_cycles', 'flows_100k.with_cycles'),
-        ('stats.without_cycles', 'flows_100k.without_cycles'),
+        ('stats.with_cycles', 'flows_1k.with_cycles'),
+        ('stats.without_cycles', 'flows_1k.without_cycles'),
     ],
 }
 
@@ -91,9 +93,10 @@ def all_of(data):
     out = {}
     for row in data['chain']:
         out.update(of_row(row))
-    few, many = (out.get(f'chain.rules_{n}.mpps') for n in ('10', '100k'))
-    if few and many:
-        out['chain.rules_100k.share_of_10'] = (many[0] / few[0],) * 3
+    rules = data.get('rules')
+    if rules:
+        out[f'chain.rules_{count_name(rules["many"])}.share_of_{count_name(rules["few"])}'] = (
+            rules['share'], rules['min'], rules['max'])
     for name in ('1k', '1m'):
         four, six = (out.get(f'chain.{v}flows_{name}.cycles') for v in ('', 'v6.'))
         if four and six:
@@ -104,7 +107,7 @@ def all_of(data):
             if value is not None:
                 out[key] = (value,) * 3
     for flows, v in (data.get('statistics') or {}).items():
-        key = 'stats.overhead' if flows == 'flows_100k' else f'stats.{flows}.overhead'
+        key = 'stats.overhead' if flows == 'flows_1k' else f'stats.{flows}.overhead'
         out[key] = (v['overhead'], v['min'], v['max'])
     for kind in ('ndpi', 'signatures'):
         cycles, parts = (out.get(f'newflows.{kind}.{c}') for c in ('cycles', 'parts_cycles'))

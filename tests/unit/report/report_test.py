@@ -102,12 +102,15 @@ class Metrics(Folder):
                                               row(140, 10_000_000, bytes_per_flow=254.0)]})
         self.write('ipv6.1.json', {'chain': [row(121, 1_000_000, family='ipv6')]})
         self.write('rules.1.json', {'chain': [row(90, 100_000, rules=10, mpps=26.0),
-                                              row(91, 100_000, rules=100_000, mpps=25.74)]})
+                                              row(91, 100_000, rules=100_000, mpps=25.7)],
+                                    'rules': {'few': 10, 'many': 100_000, 'share': 0.99,
+                                              'min': 0.97, 'max': 1.01}})
         self.write('sizes.1.json', {'chain': [row(90, 100_000), row(95, 100_000, frame='IMIX')]})
         self.write('pipeline.1.json', {'chain': [row(200, 100_000, placement='pinned-pipeline')]})
         self.write('latency.1.json', {'latency': LATENCY})
         self.write('newflows.1.json', {'newflows': {
             'plain': {'kps': 1500, 'cycles': 1700},
+            'rules_5k': {'kps': 3000, 'cycles': 900, 'connection_cycles': 1900},
             'ndpi': {'kps': 300, 'cycles': 8600, 'parts_cycles': 8000},
             'signatures': {'kps': 250, 'cycles': 10000, 'parts_cycles': 9000}}})
         self.write('lanes.1.json', {'lanes': {'speedup': 1.9, 'floor_speedup': 1.95}})
@@ -116,10 +119,11 @@ class Metrics(Folder):
             'chain.flows_1k.cycles': 80, 'chain.flows_1m.cycles': 110, 'chain.flows_10m.cycles': 140,
             'lookup.flows_1k.cycles': 40, 'rte_hash.flows_1m.cycles': 80,
             'chain.v6.flows_1m.cycles': 121, 'chain.v6.flows_1m.times_v4': 1.1,
-            'chain.rules_10.mpps': 26.0, 'chain.rules_100k.mpps': 25.74,
+            'chain.rules_10.mpps': 26.0, 'chain.rules_100k.mpps': 25.7,
             'chain.rules_100k.share_of_10': 0.99, 'chain.frame_64.cycles': 90,
             'chain.imix.cycles': 95, 'pipeline.flows_100k.cycles': 200,
             'chain.latency.p999_us': 3.0, 'chain.latency_new_flows.p99_us': 8.0,
+            'newflows.rules_5k.cycles': 900, 'newflows.rules_5k.connection_cycles': 1900,
             'newflows.plain.kps': 1500, 'newflows.ndpi.times_parts': 1.075,
             'lanes_2.floor_speedup': 1.95,
             'memory.bytes_per_flow': 254.0,  # of the largest table
@@ -130,10 +134,29 @@ class Metrics(Folder):
         for i, (counted, uncounted) in enumerate(((102, 100), (150, 140), (103, 101)), 1):
             for build, cycles in (('counted', counted), ('uncounted', uncounted)):
                 self.write(f'{build}-{i}.1.json',
-                           {'chain': [row(1, 100_000, wall={'cycles': cycles, 'min': 1, 'max': 1})]})
+                           {'chain': [row(1, 1000, wall={'cycles': 2 * cycles, 'min': cycles,
+                                                         'max': 9 * cycles})]})
         _, values, spread = self.measured()
         self.assertEqual(spread['stats.overhead'], [0.0198, 0.0714])
         self.assertEqual(values['stats.overhead'], 0.02)   # of 0.02, 0.0714, 0.0198
+        self.assertEqual(values['stats.with_cycles'], 103)
+
+    def test_many_rules_are_compared_with_few_round_by_round(self):
+        for i, share in enumerate((0.9, 1.0, 1.3), 1):
+            self.write(f'rules.{i}.json', {'chain': [], 'rules': {
+                'few': 10, 'many': 100_000, 'share': share, 'min': share - .1, 'max': share + .1}})
+        _, values, spread = self.measured()
+        self.assertEqual(values['chain.rules_100k.share_of_10'], 1.0)
+        self.assertEqual(spread['chain.rules_100k.share_of_10'], [0.8, 1.4])
+
+    def test_what_stages_took_is_of_packets_that_they_saw_while_it_was_measured(self):
+        self.write('flows.1.json', {'chain': [row(80, stages=[
+            {'stage': 'dpi', 'settled': 1.0, 'cycles': 600},
+            {'stage': 'forwarding', 'settled': 0.0, 'cycles': 3}])]})
+        data, _, _ = self.measured()
+        chart = figures.where_cycles_go({'chain': data['chain']})
+        self.assertNotIn('600', chart)
+        self.assertIsNone(figures.stages_when_they_look({'chain': data['chain']}))
 
     def test_a_build_without_wall_cycles_gives_no_overhead(self):
         for build in ('counted', 'uncounted'):
