@@ -14,6 +14,7 @@
 
 #include "app/commands.h"
 #include "app/eve_stats.h"
+#include "app/json_writer.h"
 #include "app/runtime.h"
 #include "app/service_manager.h"
 #include "chain/worker.h"
@@ -38,6 +39,35 @@ sigset_t handled_signals() {
   sigemptyset(&set);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
   return set;
+}
+
+// Devices' counters since the start, whatever resets they have had, and what
+// became of each port.
+void write_ports(JsonWriter& json, const Runtime& runtime) {
+  json.begin_object("port");
+  for (unsigned i = 0; i < runtime.ports->size(); ++i) {
+    const Port& port = (*runtime.ports)[i];
+    const rte_eth_stats stats = port.statistics();
+    const PortCounts& counts = runtime.keeper->counts(i);
+    json.begin_object(port.config().name)
+        .field("state", to_string(runtime.keeper->state(i)))
+        .field("link", port.link_up() ? "up" : "down")
+        .field("rx_packets", stats.ipackets)
+        .field("rx_bytes", stats.ibytes)
+        .field("rx_missed", stats.imissed)
+        .field("rx_nombuf", stats.rx_nombuf)
+        .field("rx_errors", stats.ierrors)
+        .field("tx_packets", stats.opackets)
+        .field("tx_bytes", stats.obytes)
+        .field("tx_errors", stats.oerrors)
+        .field("resets", counts.resets)
+        .field("recoveries", counts.recoveries)
+        .field("failed_recoveries", counts.failures)
+        .field("removals", counts.removals)
+        .field("link_changes", counts.link_changes)
+        .end_object();
+  }
+  json.end_object();
 }
 
 }  // namespace
@@ -136,9 +166,10 @@ void ControlLoop::write_stats(uint64_t now_ms) {
   using std::chrono::duration_cast;
   const auto now_ns = duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
   const auto up_s = duration_cast<std::chrono::seconds>(now - runtime_.started_at).count();
-  runtime_.eve->write_stats(eve_stats_line(*runtime_.appliance, static_cast<uint64_t>(now_ns),
-                                           static_cast<uint64_t>(up_s), StatsDetail::Everything,
-                                           runtime_.eve->failed_lines()));
+  runtime_.eve->write_stats(eve_stats_line(
+      *runtime_.appliance, static_cast<uint64_t>(now_ns), static_cast<uint64_t>(up_s),
+      StatsDetail::Everything, runtime_.eve->failed_lines(),
+      [this](JsonWriter& json) { write_ports(json, runtime_); }));
 }
 
 }  // namespace sluice

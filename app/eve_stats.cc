@@ -71,7 +71,8 @@ void write_stages(JsonWriter& json, const Appliance& appliance, const WorkerStat
 }  // namespace
 
 std::string eve_stats_line(const Appliance& appliance, uint64_t time_ns, uint64_t uptime_s,
-                           StatsDetail detail, uint64_t events_failed) {
+                           StatsDetail detail, uint64_t events_failed,
+                           const std::function<void(JsonWriter&)>& more) {
   const WorkerStatistics total = appliance.total();
   std::string out;
   JsonWriter json(out);
@@ -104,6 +105,7 @@ std::string eve_stats_line(const Appliance& appliance, uint64_t time_ns, uint64_
         .field("events_lost", lost)
         .field("events_failed", events_failed);
   }
+  if (more) more(json);
   json.end_object().end_object();
   out += '\n';
   return out;

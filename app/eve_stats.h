@@ -5,11 +5,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace sluice {
 
 class Appliance;
+class JsonWriter;
 
 enum class StatsDetail : uint8_t {
   Packets,    // what the packets alone decide: the same wherever stages run
@@ -17,8 +19,9 @@ enum class StatsDetail : uint8_t {
 };
 
 // One line, with its line end. `uptime_s`: since start; in replay of the capture.
-// Any thread but a worker.
+// `more` adds members to the object "stats". Any thread but a worker.
 std::string eve_stats_line(const Appliance& appliance, uint64_t time_ns, uint64_t uptime_s,
-                           StatsDetail detail, uint64_t events_failed = 0);
+                           StatsDetail detail, uint64_t events_failed = 0,
+                           const std::function<void(JsonWriter&)>& more = {});
 
 }  // namespace sluice

@@ -26,7 +26,7 @@ both_up() { [ "$(attach show port info | grep -c '^  link  *up')" = 2 ]; }
 
 # What an appliance that was killed may leave behind.
 ip -n "$ID-box" link set wan down
-start_sluice
+start_sluice --set log.eve.stats_interval_s=1
 wait_for 5 "the interface that was left down is up" has_carrier server 1
 wait_for 10 "both links" both_up
 wait_for 10 "ping" client ping -c 1 -W 1 "$V4_SERVER"
@@ -74,4 +74,7 @@ ip -n "$ID-client" link set eth0 down
 wait_for 5 "the link of the server goes down" has_carrier server 0
 end_sluice
 has_carrier server 1 || fail "the interface was left down"
+expect_event "the ports, in the statistics" \
+  "e.event_type == 'stats' and e.stats.port.lan.rx_packets > 0 and e.stats.port.lan.link_changes >= 8"
+expect_event "a link that is down" "e.event_type == 'stats' and e.stats.port.wan.link == 'down'"
 say "done"
