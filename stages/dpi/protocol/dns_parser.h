@@ -20,6 +20,7 @@ class DnsParser {
  public:
   static constexpr uint32_t kMaxOutstanding = 16;  // questions without their answer
   static constexpr uint32_t kMaxQuestions = 8;     // of one message
+  static constexpr size_t kMaxWait = 16 * 1024;    // bytes of a TCP message
   static constexpr uint32_t kMaxMalformed = 4;     // messages, after which a flow is given up
 
   explicit DnsParser(ProtocolLane& lane) noexcept : lane_(&lane) {}
@@ -37,7 +38,7 @@ class DnsParser {
 
   // `readable` is all of that direction's TCP stream that has not been consumed,
   // at most 64 KiB, the same bytes as before with more behind them. Waits for
-  // whole messages; one that can't be whole in 64 KiB is read as far as it goes.
+  // whole messages; of one of more than kMaxWait bytes the first ones are read.
   Consumed consume(Direction from, std::span<const uint8_t> readable, bool end,
                    TransactionSink& sink) noexcept;
 
@@ -47,25 +48,32 @@ class DnsParser {
   uint32_t outstanding() const noexcept { return outstanding_; }
 
  private:
-  struct Question;
   struct Header;
+  struct Question;
 
-  bool parse(Direction from, std::span<const uint8_t> bytes, TransactionSink& sink) noexcept;
+  // `cut`: the message goes on behind `bytes`.
+  void read(Direction from, std::span<const uint8_t> bytes, bool cut,
+            TransactionSink& sink) noexcept;
   void asked(Direction from, const Header& header, const Question& question,
              TransactionSink& sink) noexcept;
-  void answered(Direction from, const Header& header, const Question* question, uint32_t number,
-                std::span<const uint8_t> bytes, size_t records_at, TransactionSink& sink) noexcept;
-  DnsTransaction* find(Direction asked_by, uint16_t id, const Question* question,
-                       uint32_t number) noexcept;
-  DnsTransaction* create() noexcept;
+  // `question` is null where the response repeats none.
+  void answered(Direction from, const Header& header, const Question* question,
+                std::span<const uint8_t> bytes, size_t records_at, bool cut,
+                TransactionSink& sink) noexcept;
+  DnsTransaction* find(Direction asked_by, uint16_t id, const Question* question) noexcept;
+  DnsTransaction* create(Direction asked_by, const Header& header,
+                         const Question* question) noexcept;
+  void unlink(DnsTransaction* transaction) noexcept;
   void finish(DnsTransaction* transaction, TransactionSink& sink) noexcept;
+  static void release(DnsTransaction* transaction) noexcept;
+  void malformed() noexcept;
 
   ProtocolLane* lane_;
   DnsTransaction* oldest_ = nullptr;
   DnsTransaction* newest_ = nullptr;
   uint32_t outstanding_ = 0;
   uint32_t numbers_ = 0;
-  uint16_t skip_[2] = {0, 0};  // bytes of an oversized TCP message that are still to come
+  uint16_t skip_[2] = {0, 0};  // bytes of a long TCP message that are still to come
   uint8_t malformed_ = 0;
   bool given_up_ = false;
 };

@@ -57,7 +57,7 @@ struct DnsTransaction : Transaction {
 };
 
 // "A", "AAAA", ...; "" where the number has no name here.
-std::string_view dns_type_name(uint16_t type) noexcept;
+std::string_view dns_rrtype_name(uint16_t type) noexcept;
 // "NOERROR", "NXDOMAIN", ...; "" where the number has no name here.
 std::string_view dns_rcode_name(uint8_t rcode) noexcept;
 

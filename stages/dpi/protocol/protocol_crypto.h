@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Sluice authors
 
-// Digests and ciphers for protocol parsers. OpenSSL's algorithms are fetched
-// and its contexts made once, off the data path; on it nothing is allocated and
-// no lock is taken. OpenSSL's own HMAC and HKDF copy their keys to the heap in
-// each call, so those two (RFC 2104, RFC 5869) are built here on its SHA-256.
+// Digests and ciphers for protocol parsers, by OpenSSL. Nothing is allocated and
+// no lock taken on the data path: the ciphers' contexts are made once, off it.
+// EVP's digests allocate their state at each start, and its HMAC and HKDF copy
+// their keys to the heap (3.0.19), so digests are those below EVP, on the stack,
+// and HMAC (RFC 2104) and HKDF (RFC 5869) are built on them here.
 #pragma once
-
-#include <openssl/types.h>
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -33,40 +33,41 @@ class ProtocolCrypto {
   using Sha1 = std::array<uint8_t, kSha1Bytes>;
   using Sha256 = std::array<uint8_t, kSha256Bytes>;
 
-  // Throws std::runtime_error where OpenSSL lacks SHA-256 or AES, std::bad_alloc.
+  // Throws std::runtime_error where OpenSSL has no AES, std::bad_alloc.
   ProtocolCrypto();
   ~ProtocolCrypto();
   ProtocolCrypto(const ProtocolCrypto&) = delete;
   ProtocolCrypto& operator=(const ProtocolCrypto&) = delete;
 
-  // ---- worker; false if OpenSSL refuses (MD5 and SHA-1 under a FIPS provider) ----
+  // ---- worker ----
 
-  bool md5(std::span<const uint8_t> in, Md5& out) noexcept;
-  bool sha1(std::span<const uint8_t> in, Sha1& out) noexcept;
-  bool sha256(std::span<const uint8_t> in, Sha256& out) noexcept;
+  static void md5(std::span<const uint8_t> in, Md5& out) noexcept;
+  static void sha1(std::span<const uint8_t> in, Sha1& out) noexcept;
+  static void sha256(std::span<const uint8_t> in, Sha256& out) noexcept;
 
-  // HMAC-SHA256 of `message`. `key` is at most 64 bytes.
-  bool hmac_sha256(std::span<const uint8_t> key, std::span<const uint8_t> message,
-                   Sha256& out) noexcept;
-  // HKDF-Expand-Label of RFC 8446 section 7.1 with an empty context, for `out`
-  // of at most 32 bytes. `label` without "tls13 ", at most 32 bytes.
-  bool hkdf_expand_label(std::span<const uint8_t> secret, std::string_view label,
-                         std::span<uint8_t> out) noexcept;
+  // HMAC-SHA256 of `message`. False for a `key` of more than 64 bytes.
+  static bool hmac_sha256(std::span<const uint8_t> key, std::span<const uint8_t> message,
+                          Sha256& out) noexcept;
+  // HKDF-Expand-Label of RFC 8446 section 7.1 with an empty context. `label`
+  // without "tls13 ". False if it or `out` has more than 32 bytes.
+  static bool hkdf_expand_label(std::span<const uint8_t> secret, std::string_view label,
+                                std::span<uint8_t> out) noexcept;
 
-  // One block of AES-128-ECB.
+  // One block of AES-128-ECB. False if OpenSSL refuses.
   bool aes_block(std::span<const uint8_t, kAesKeyBytes> key,
                  std::span<const uint8_t, kAesBlockBytes> in,
                  std::span<uint8_t, kAesBlockBytes> out) noexcept;
-  // AES-128-GCM. `sealed` ends with the tag; `out` has room for the rest and may
-  // be the same memory. False if the tag is not right; then `out` is undefined.
+  // AES-128-GCM. `additional` is what the pieces are when joined. `sealed` ends
+  // with the tag; `out` has room for the rest and may be the same memory. False
+  // if the tag is not right; then `out` is undefined.
   bool aes_gcm_open(std::span<const uint8_t, kAesKeyBytes> key,
                     std::span<const uint8_t, kNonceBytes> nonce,
-                    std::span<const uint8_t> additional, std::span<const uint8_t> sealed,
-                    std::span<uint8_t> out) noexcept;
+                    std::initializer_list<std::span<const uint8_t>> additional,
+                    std::span<const uint8_t> sealed, std::span<uint8_t> out) noexcept;
 
  private:
-  struct Fetched;
-  std::unique_ptr<Fetched> openssl_;
+  struct Ciphers;
+  std::unique_ptr<Ciphers> ciphers_;
 };
 
 }  // namespace sluice

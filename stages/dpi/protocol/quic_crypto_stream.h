@@ -17,7 +17,7 @@ namespace sluice {
 // All zero is an empty one. Whoever holds it calls release().
 class QuicCryptoStream {
  public:
-  static constexpr size_t kMaxBytes = 16 * 1024;
+  static constexpr size_t kMaxBytes = 16 * 1024 - 16;  // with the arena's header a whole block
   static constexpr size_t kMaxPieces = 32;
 
   enum class Result : uint8_t { Taken, TooLong, NoMemory, TooManyPieces };

@@ -50,13 +50,14 @@ struct QuicKeys {
   std::array<uint8_t, 16> key{};
   std::array<uint8_t, 12> iv{};
   std::array<uint8_t, 16> header{};
-  uint32_t version = 0;  // 0: no keys yet
+  uint32_t version = 0;      // 0: no keys yet
+  uint64_t next_number = 0;  // behind the highest packet number that was opened
 };
 
 // `destination` is that of the client's first Initial (after a Retry: of its
 // answer to it). False if the version is unknown.
-bool derive_quic_keys(ProtocolCrypto& crypto, uint32_t version, const QuicConnectionId& destination,
-                      Direction sender, QuicKeys& keys) noexcept;
+bool derive_quic_keys(uint32_t version, const QuicConnectionId& destination, Direction sender,
+                      QuicKeys& keys) noexcept;
 
 // Room for the payload of a decrypted packet.
 struct QuicPlain {
@@ -68,7 +69,7 @@ struct QuicPlain {
 
 // `packet` is as long as its header says. False if it is too short or not
 // sealed with these keys.
-bool open_quic_initial(ProtocolCrypto& crypto, const QuicKeys& keys, const QuicLongHeader& header,
+bool open_quic_initial(ProtocolCrypto& crypto, QuicKeys& keys, const QuicLongHeader& header,
                        std::span<const uint8_t> packet, QuicPlain& plain) noexcept;
 
 }  // namespace sluice

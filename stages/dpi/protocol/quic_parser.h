@@ -25,7 +25,9 @@ namespace sluice {
 class QuicParser {
  public:
   // Datagrams of a side that are looked at.
-  static constexpr uint32_t kMaxDatagrams = 32;
+  static constexpr uint32_t kMaxDatagrams = 64;
+  // Connections in one flow, each with a transaction of its own.
+  static constexpr uint32_t kMaxConnections = 4;
 
   explicit QuicParser(ProtocolLane& lane) noexcept : lane_(&lane) {}
   ~QuicParser();  // forgets what is pending without a word to any sink
@@ -52,20 +54,26 @@ class QuicParser {
     bool done = false;  // its hello has been read, or given up
   };
 
-  void initial(Direction from, const QuicLongHeader& header, std::span<const uint8_t> packet,
-               TransactionSink& sink) noexcept;
-  bool open(Direction from, const QuicLongHeader& header, std::span<const uint8_t> packet,
-            QuicPlain& plain) noexcept;
+  void packet(Direction from, const QuicLongHeader& header, std::span<const uint8_t> bytes,
+              TransactionSink& sink) noexcept;
+  bool open(Direction from, const QuicLongHeader& header, std::span<const uint8_t> bytes,
+            QuicPlain& plain, TransactionSink& sink) noexcept;
+  void begin_connection(const QuicLongHeader& header, const QuicKeys& keys,
+                        TransactionSink& sink) noexcept;
   void frames(Direction from, std::span<const uint8_t> payload) noexcept;
-  void hello(Direction from, TransactionSink& sink) noexcept;
-  QuicTransaction* begin() noexcept;
+  void read_hello(Direction from, bool whole, TransactionSink& sink) noexcept;
+  bool begin() noexcept;
+  void give_up(Direction of) noexcept;
   void finish(TransactionSink& sink) noexcept;
   Side& side(Direction of) noexcept { return sides_[static_cast<size_t>(of)]; }
 
   ProtocolLane* lane_;
   QuicTransaction* transaction_ = nullptr;
   std::array<Side, 2> sides_{};
-  QuicConnectionId first_dcid_{};  // from which the keys in use were derived
+  QuicConnectionId destination_{};  // from which the keys in use were derived
+  uint32_t version_ = 0;            // of the client's latest Initial
+  uint32_t numbers_ = 0;
+  bool restarted_ = false;  // the server has asked for other keys: Retry, version negotiation
   bool over_ = false;
 };
 

@@ -24,7 +24,6 @@ class TlsParser {
  public:
   // Longest handshake message that is read; a longer one is passed over.
   static constexpr size_t kMaxMessage = 60 * 1024;
-  static constexpr size_t kMaxCertificates = 10;  // a side
 
   explicit TlsParser(ProtocolLane& lane) noexcept : lane_(&lane) {}
   ~TlsParser();  // forgets what is pending without a word to any sink
@@ -55,40 +54,48 @@ class TlsParser {
 
  private:
   struct Side {
-    uint8_t* message = nullptr;  // a handshake message that spans records, with its header
+    uint8_t* message = nullptr;  // what is there of a message that spans records
     uint32_t message_used = 0;
     uint32_t message_room = 0;
-    uint32_t skip = 0;          // bytes of records and messages to pass over
-    uint32_t message_skip = 0;  // of a message that is too long
-    uint16_t records = 0;
+    uint32_t message_skip = 0;  // bytes of a message that is passed over, still to come
+    uint32_t record_skip = 0;   // the same of a record
+    uint32_t early_bytes = 0;   // application data before the server has said anything
+    uint8_t empty_records = 0;  // in a row
+    uint8_t hellos = 0;
+    bool any = false;  // a record has been read
+    bool certificate = false;
     bool finished = false;
-    bool certificate = false;  // seen
   };
 
-  Consumed read(Direction from, std::span<const uint8_t> readable, bool end,
-                TransactionSink& sink) noexcept;
-  size_t record(Direction from, std::span<const uint8_t> readable, bool end,
-                TransactionSink& sink) noexcept;
-  size_t ssl2_hello(Direction from, std::span<const uint8_t> readable,
-                    TransactionSink& sink) noexcept;
+  size_t read_record(Direction from, std::span<const uint8_t> readable,
+                     TransactionSink& sink) noexcept;
+  size_t read_ssl2(Direction from, std::span<const uint8_t> readable,
+                   TransactionSink& sink) noexcept;
+  size_t application_data(Direction from, size_t length) noexcept;
   void handshake(Direction from, std::span<const uint8_t> fragment, TransactionSink& sink) noexcept;
   void message(Direction from, std::span<const uint8_t> whole, TransactionSink& sink) noexcept;
+  void client_hello(std::span<const uint8_t> body, bool whole, TransactionSink& sink) noexcept;
+  void server_hello(std::span<const uint8_t> body, bool whole, TransactionSink& sink) noexcept;
   void change_cipher_spec(Direction from) noexcept;
-  void partial_hello(Direction from, std::span<const uint8_t> record,
+  void alert(Direction from, uint8_t level, uint8_t description) noexcept;
+  void rest_of_hello(Direction from, std::span<const uint8_t> unread,
                      TransactionSink& sink) noexcept;
-  bool hold(Side& side, std::span<const uint8_t> bytes, uint32_t size) noexcept;
+  bool hold(Side& side, std::span<const uint8_t> bytes) noexcept;
+  void pass_over_message(Side& side, uint32_t bytes) noexcept;
   static void drop_message(Side& side) noexcept;
-  TlsTransaction* begin() noexcept;
+  bool begin() noexcept;
   void tell(Direction by, TransactionSink& sink) noexcept;
   void finish_side(Direction of) noexcept;
+  void finish_both() noexcept;
   void broken(Direction from) noexcept;
-  void settle(TransactionSink& sink) noexcept;
+  void settle(Direction by, TransactionSink& sink) noexcept;
+  bool server_has_spoken() const noexcept;
   Side& side(Direction of) noexcept { return sides_[static_cast<size_t>(of)]; }
 
   ProtocolLane* lane_;
   TlsTransaction* transaction_ = nullptr;
   std::array<Side, 2> sides_{};
-  bool over_ = false;  // the transaction has been finished
+  bool server_done_ = false;  // a ServerHelloDone has been seen
 };
 
 }  // namespace sluice

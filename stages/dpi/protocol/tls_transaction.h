@@ -50,7 +50,6 @@ struct TlsTransaction : Transaction {
   bool certificate_unreadable = false;  // the server's first certificate is no X.509
 
   // The parser's own.
-  static constexpr size_t kMaxMore = 64;  // several-buffers, both sides
   TransactionMemory memory{};
 };
 

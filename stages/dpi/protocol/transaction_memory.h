@@ -23,6 +23,10 @@ class TransactionMemory {
                                 size_t limit) noexcept;
   void release() noexcept;
 
+  // Whether two pieces of `size` bytes together stay below the limit.
+  bool fits(size_t size, size_t limit) const noexcept {
+    return size + 2 * 8 <= limit && in_use_ <= limit - size - 2 * 8;
+  }
   size_t in_use() const noexcept { return in_use_; }
 
  private:
