@@ -6,14 +6,17 @@
   tests/fuzz/seeds.py FOLDER      writes FOLDER/<target>/*
 
 parse: frames of the sample capture behind a byte of options, and cuts of them;
-http, dns, tls: their payloads; config, signature_rule: the example files;
+http, dns, tls: their payloads; http_stream: both sides of a connection; config,
+signature_rule: the example files;
 fragments: whole, reversed, overlapping and missing pieces; stream: decisions of
 chance, a few of each kind of plan.
 """
+import gzip
 import os
 import random
 import struct
 import sys
+import zlib
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 
@@ -81,13 +84,43 @@ def fragment_seeds(corpus):
         corpus.add(b''.join([piece(i * 1016, 1016) for i in range(7)] + [piece(7112, 99, False)]))
 
 
+def said(reply, data, lost=False):
+    return struct.pack('>H', reply << 15 | lost << 14 | len(data)) + data
+
+
+HTTP_TALKS = (
+    (b'POST /a/%2e%2e//b%u002f?q HTTP/1.1\r\nHost: h:80\r\nX: 1\r\n 2\r\nx: 3\r\nCookie: c\r\n'
+     b'Transfer-Encoding: chunked\r\n\r\n3;e\r\nabc\r\n0\r\nT: t\r\n\r\n',
+     b'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: a\r\nContent-Length: 3\r\n\r\nabc'),
+    (b'HEAD / HTTP/1.1\r\n\r\nGET /\r\nHost: h\r\n\r\nGET http://u@h/ HTTP/1.0\n\n',
+     b'HTTP/1.1 304 x\rContent-Length: 9\n\r\n\rHTTP/1.0 204 y\r\nContent-Length: 2 3\r\n\r\nabc'),
+    (b'CONNECT h:443 HTTP/1.1\r\n\r\n\x16\x03', b'HTTP/1.1 200 OK\r\n\r\n\x16\x03'),
+    (b'GET /u HTTP/1.1\r\nUpgrade: x\r\n\r\n', b'HTTP/1.1 101 x\r\n\r\nanything'),
+    (b'GET / HTTP/1.1\r\n\r\n',
+     b'stray\r\nHTTP/1.1 200 OK\r\nContent-Encoding: gzip, deflate\r\n\r\n' +
+     zlib.compress(gzip.compress(b'text and text and text ' * 40, mtime=0))),
+    (b'GET / HTTP/1.1\r\n\r\n', b'HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\n'
+     b'Transfer-Encoding\r\n : chunked\r\n\r\n4\r\n\x4b\x4c\x4a\x06\r\n1\r\n\0\r\n0\r\n\r\n'),
+)
+
+
+def http_stream_seeds(corpus, conversations):
+    for choice in (0, 0x21, 0x42, 0x6c, 0x90):
+        for request, response in HTTP_TALKS:
+            corpus.add(bytes([choice]) + said(False, request) + said(True, response))
+    request, response = HTTP_TALKS[0]
+    corpus.add(b'\0' + said(False, request) + said(True, response[:-2]) + said(True, b'x', True))
+    for records in conversations:
+        corpus.add(b'\0' + b''.join(records)[:8000])
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     out = sys.argv[1]
     sample = list(frames(os.path.join(ROOT, 'app', 'sample', 'office.pcap')))
     parse, http, dns, tls = (Corpus(out, t) for t in ('parse', 'http', 'dns', 'tls'))
-    seen = set()
+    seen, conversations = set(), {}
     for frame in sample:
         found = transport(frame)
         # One of each kind is enough to begin with.
@@ -106,6 +139,9 @@ def main():
                 dns.add(payload)
             elif proto == 6 and destination == 80:
                 http.add(payload)
+                conversations.setdefault(source, []).append(said(False, payload))
+            elif proto == 6 and source == 80:
+                conversations.setdefault(destination, []).append(said(True, payload))
             elif proto == 6 and payload[0] == 22:
                 tls.add(payload)
     for frame in (frame for frame in sample if frame[12:14] == b'\x08\x00'):
@@ -127,6 +163,7 @@ def main():
               b'(msg:"a \\"quoted\\" name"; content:!"|de ad|be\\;ef"; pcre:"/a[^\\/]+b/smi"; '
               b'sid:1; rev:2;)\n')
     fragment_seeds(Corpus(out, 'fragments'))
+    http_stream_seeds(Corpus(out, 'http_stream'), conversations.values())
     streams, chance = Corpus(out, 'stream'), random.Random(1)
     for how in range(0, 128, 3):
         streams.add(bytes([how]) + chance.randbytes(1500))

@@ -67,6 +67,15 @@ unsigned codings_in(Bytes list) {
   return found;
 }
 
+// "HTTP/1.1", and what others call themselves: a word, a slash, a number.
+bool is_protocol(Bytes in) {
+  const size_t slash = text(in).find('/');
+  if (slash == std::string_view::npos || slash == 0) return false;
+  if (equals(in.first(slash), "http")) return true;
+  return std::all_of(in.begin(), in.begin() + static_cast<ptrdiff_t>(slash), is_letter) &&
+         slash + 1 < in.size() && is_digit(in[slash + 1]);
+}
+
 }  // namespace
 
 RequestLine read_request_line(Bytes line) noexcept {
@@ -77,7 +86,7 @@ RequestLine read_request_line(Bytes line) noexcept {
   // The target may hold blanks: it ends where the protocol begins.
   size_t last = rest.size();
   while (last > 0 && !is_space(rest[last - 1])) --last;
-  if (begins_with(rest.subspan(last), "http/")) {
+  if (is_protocol(rest.subspan(last))) {
     read.protocol = rest.subspan(last);
     rest = trim(rest.first(last));
   }

@@ -33,15 +33,6 @@ HttpTransaction::Method method_of(Bytes name) {
 
 }  // namespace
 
-HttpParser::~HttpParser() {
-  for (Side& s : sides_) finish_side(s);
-  while (oldest_ != nullptr) {
-    HttpTransaction* next = oldest_->next;
-    release(oldest_);
-    oldest_ = next;
-  }
-}
-
 Consumed HttpParser::consume(Direction from, std::span<const uint8_t> readable, bool end,
                              TransactionSink& sink) noexcept {
   Side& s = side(from);
@@ -96,14 +87,6 @@ bool HttpParser::gap(Direction from, uint64_t bytes, TransactionSink& sink) noex
   return false;
 }
 
-void HttpParser::end(TransactionSink& sink) noexcept {
-  for (const Direction from : {Direction::Original, Direction::Reply}) {
-    side(from).body.finish({sink, from});
-    finish_side(side(from));
-  }
-  while (oldest_ != nullptr) finish(oldest_, sink);
-}
-
 HttpParser::Step HttpParser::step(Bytes shown, const Call& call) noexcept {
   Side& s = side(call.from);
   switch (s.state) {
@@ -126,7 +109,7 @@ HttpParser::Step HttpParser::step(Bytes shown, const Call& call) noexcept {
     case State::SkipField:
       return skip_line(shown, call);
     case State::Tunnel:
-      if (shown.size() >= lane_->settings.header_limit) finish_side(s);
+      if (shown.size() >= header_limit()) finish_side(s);
       return {0, false};
     case State::Finished:
       break;
@@ -140,33 +123,23 @@ HttpParser::Step HttpParser::read_first_line(Bytes shown, const Call& call) noex
   const bool response = call.from == Direction::Reply;
   const bool found = s.search.line(shown, line_ends(call.from), call.end);
   const size_t size = found ? s.search.content_size() : shown.size();
-  const Bytes line = shown.first(size);
-  const bool too_long = !found && size >= lane_->settings.header_limit;
-  const bool body = response && !resembles_status_line(line);
-  if (body && size > kMaxStrayLine) {
-    attach_response(call);
-    s.search.restart();
-    s.state = State::BodyToEnd;
-    s.body.begin(s.transaction, call.from, 0, *lane_);
-    return {};
-  }
-  if (!found && !too_long) return {0, false};
   const size_t next = found ? s.search.next() : shown.size();
-  if (all_space(line)) {
+  const Bytes line = shown.first(size);
+  const bool too_long = !found && size >= header_limit();
+  if (!found && !too_long && !(response && size > kMaxStrayLine)) return {0, false};
+  if (response && !resembles_status_line(line.first(std::min(size, kMaxStrayLine)))) {
+    const bool blank = found && size <= kMaxStrayLine && all_space(line);
+    if (!blank && size > kMaxStrayLine) return begin_bare_body(call);
+    if (!found) return {0, false};
+    // The line behind decides.
+    if (!blank && next == shown.size() && !call.end) return {0, false};
+    if (!blank && (next == shown.size() || lower(shown[next]) != 'h')) return begin_bare_body(call);
     s.search.restart();
     return {next, true};
   }
-  if (body) {
-    // The line after it decides.
-    if (next == shown.size() && !call.end) return {0, false};
-    s.search.restart();
-    if (next < shown.size() && lower(shown[next]) == 'h') return {next, true};
-    attach_response(call);
-    s.state = State::BodyToEnd;
-    s.body.begin(s.transaction, call.from, 0, *lane_);
-    return {};
-  }
+  if (!found && !too_long) return {0, false};
   s.search.restart();
+  if (all_space(line)) return {next, true};
   if (!response && !is_token(trim(line).front())) {
     ++lane_->counters.given_up;
     finish_side(s);
@@ -180,12 +153,27 @@ HttpParser::Step HttpParser::read_first_line(Bytes shown, const Call& call) noex
   } else {
     begin_request(line, call);
   }
-  if (too_long) {
+  if (too_long && s.state != State::Finished) {
     ++lane_->counters.header_too_long;
     if (s.transaction != nullptr) s.transaction->truncated = true;
     s.state = State::SkipLine;
   }
   return {next, true};
+}
+
+// A response without a first line: all of it is body.
+HttpParser::Step HttpParser::begin_bare_body(const Call& call) noexcept {
+  Side& s = side(call.from);
+  s.search.restart();
+  attach_response(call);
+  if (s.state == State::Finished) return {0, false};
+  s.state = State::BodyToEnd;
+  s.body.begin(s.transaction, call.from, 0, *lane_);
+  return {};
+}
+
+size_t HttpParser::header_limit() const noexcept {
+  return std::clamp<size_t>(lane_->settings.header_limit, 512, 64 * 1024);
 }
 
 void HttpParser::begin_request(Bytes line, const Call& call) noexcept {
@@ -226,27 +214,6 @@ void HttpParser::begin_response(Bytes line, const Call& call) noexcept {
   show_status_line(*s.transaction, *lane_, line);
 }
 
-// To which transaction the response belongs that begins.
-void HttpParser::attach_response(const Call& call) noexcept {
-  Side& s = side(call.from);
-  if (responses_without_ > 0) {
-    --responses_without_;
-    return;
-  }
-  HttpTransaction* waiting = oldest_;
-  while (waiting != nullptr && waiting->complete[static_cast<size_t>(Direction::Reply)]) {
-    waiting = waiting->next;
-  }
-  s.transaction = waiting != nullptr ? waiting : add_transaction(call.told.sink);
-  if (s.transaction == nullptr) return give_up();
-  s.transaction->has_response = true;
-  // A request that names no protocol may have ended with its line: now it has.
-  const Side& request = side(Direction::Original);
-  if (request.state == State::Versionless && request.transaction == s.transaction) {
-    message_done({Direction::Original, false, {call.told.sink, Direction::Original}});
-  }
-}
-
 // The line behind tells whether header fields follow.
 HttpParser::Step HttpParser::read_versionless(Bytes shown, const Call& call) noexcept {
   Side& s = side(call.from);
@@ -270,7 +237,7 @@ HttpParser::Step HttpParser::read_headers(Bytes shown, const Call& call) noexcep
   if (whole) {
     size = s.search.next();
   } else {
-    if (size < lane_->settings.header_limit) return {0, false};
+    if (size < header_limit()) return {0, false};
     cut_field = s.search.cut_line() == 0;
     if (!cut_field) size = s.search.cut_line();
   }
@@ -406,7 +373,7 @@ HttpParser::Step HttpParser::read_trailer(Bytes shown, const Call& call) noexcep
   const bool next_message = call.from == Direction::Reply && begins_with(shown, "http/");
   if (!next_message) {
     if (!s.search.block(shown, line_ends(call.from), call.end)) {
-      if (shown.size() < lane_->settings.header_limit) return {0, false};
+      if (shown.size() < header_limit()) return {0, false};
       const size_t cut = s.search.cut_line() > 0 ? s.search.cut_line() : shown.size();
       s.search.restart();
       return {cut, true};
@@ -440,72 +407,6 @@ void HttpParser::message_done(const Call& call) noexcept {
   // A response whose request was never seen waits for none.
   const bool request_done = transaction->complete[0] || !transaction->has_request;
   if (request_done && transaction->complete[1]) finish(transaction, call.told.sink);
-}
-
-void HttpParser::tell(Side& s, const Call& call) noexcept {
-  if (s.transaction == nullptr) return;
-  call.told(*s.transaction);
-  s.body.told();
-}
-
-void HttpParser::finish_side(Side& s) noexcept {
-  s.body.abandon();
-  s.transaction = nullptr;
-  s.state = State::Finished;
-}
-
-void HttpParser::give_up() noexcept {
-  ++lane_->counters.given_up;
-  for (Side& s : sides_) finish_side(s);
-}
-
-HttpTransaction* HttpParser::add_transaction(TransactionSink& sink) noexcept {
-  if (outstanding_ >= std::max<uint32_t>(lane_->settings.max_outstanding, 1)) {
-    ++lane_->counters.outstanding_full;
-    HttpTransaction* victim = oldest_;
-    victim->truncated = true;
-    for (Side& s : sides_) {
-      if (s.transaction != victim) continue;
-      s.body.abandon();
-      s.transaction = nullptr;
-    }
-    if (!victim->has_response) ++responses_without_;
-    finish(victim, sink);
-  }
-  void* memory = lane_->arena.allocate(sizeof(HttpTransaction));
-  if (memory == nullptr) {
-    ++lane_->counters.no_memory;
-    return nullptr;
-  }
-  auto* transaction = new (memory) HttpTransaction;
-  transaction->protocol = AppProtocol::Http;
-  transaction->number = next_number_++;
-  ++lane_->counters.transactions;
-  ++outstanding_;
-  (youngest_ == nullptr ? oldest_ : youngest_->next) = transaction;
-  youngest_ = transaction;
-  return transaction;
-}
-
-void HttpParser::finish(HttpTransaction* transaction, TransactionSink& sink) noexcept {
-  for (const Direction from : {Direction::Original, Direction::Reply}) {
-    Body::Told{sink, from}(*transaction);
-  }
-  sink.finished(*transaction);
-  HttpTransaction* before = nullptr;
-  for (HttpTransaction* t = oldest_; t != transaction; t = t->next) before = t;
-  (before == nullptr ? oldest_ : before->next) = transaction->next;
-  if (youngest_ == transaction) youngest_ = before;
-  --outstanding_;
-  release(transaction);
-}
-
-void HttpParser::release(HttpTransaction* transaction) noexcept {
-  release_bytes(*transaction);
-  for (void* window : transaction->windows) {
-    if (window != nullptr) arena_free(window);
-  }
-  arena_free(transaction);
 }
 
 }  // namespace sluice

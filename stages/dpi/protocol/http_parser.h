@@ -104,6 +104,8 @@ class HttpParser {
   Step read_trailer(http::Bytes shown, const Call& call) noexcept;
   Step read_maybe_body(http::Bytes shown, const Call& call) noexcept;
   Step skip_line(http::Bytes shown, const Call& call) noexcept;
+  Step begin_bare_body(const Call& call) noexcept;
+  size_t header_limit() const noexcept;
   void begin_request(http::Bytes line, const Call& call) noexcept;
   void begin_response(http::Bytes line, const Call& call) noexcept;
   void begin_body(const Call& call) noexcept;

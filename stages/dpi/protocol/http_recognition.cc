@@ -36,7 +36,7 @@ Recognition request(Bytes in) {
   const std::string_view line = text(in.first(std::min(in.size(), kEnough)));
   const size_t end = line.find('\n');
   const RequestLine read = read_request_line(without_line_end(bytes(line.substr(0, end))));
-  if (!read.protocol.empty() && !read.target.empty()) return Recognition::Yes;
+  if (begins_with(read.protocol, "http/") && !read.target.empty()) return Recognition::Yes;
   return end == std::string_view::npos && size < kEnough ? Recognition::NeedMore : Recognition::No;
 }
 

@@ -35,6 +35,10 @@ constexpr bool is_digit(uint8_t c) noexcept {
   return c >= '0' && c <= '9';
 }
 
+constexpr bool is_letter(uint8_t c) noexcept {
+  return lower(c) >= 'a' && lower(c) <= 'z';
+}
+
 // 0 to 15, or -1.
 constexpr int hex_digit(uint8_t c) noexcept {
   if (is_digit(c)) return c - '0';
@@ -45,7 +49,7 @@ constexpr int hex_digit(uint8_t c) noexcept {
 // tchar of RFC 9110 section 5.6.2.
 constexpr bool is_token(uint8_t c) noexcept {
   constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') ||
+  return is_digit(c) || is_letter(c) ||
          kOthers.find(static_cast<char>(c)) != std::string_view::npos;
 }
 

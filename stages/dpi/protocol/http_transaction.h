@@ -47,7 +47,7 @@ struct HttpTransaction : Transaction {
 };
 
 struct HttpSettings {
-  uint32_t header_limit = 64 * 1024;         // first line, and header block, each
+  uint32_t header_limit = 64 * 1024;         // first line, and header block, each; 512 to 65536
   uint32_t request_body_limit = 100 * 1024;  // bytes of a body that become its view; 0: none
   uint32_t response_body_limit = 100 * 1024;
   uint32_t body_window = 32 * 1024;      // bytes of a body that are kept; 1 KiB to 1 MiB

@@ -186,6 +186,9 @@ TEST(HttpFraming, ALineThatIsNoStatusLine) {
   EXPECT_EQ(body_of("just text\r\nand more"), "just text\r\nand more");
   EXPECT_EQ(body_of("no end of line"), "no end of line");
   EXPECT_EQ(body_of(std::string(70000, 'x')), std::string(70000, 'x'));
+  const std::string blanks(300, ' ');
+  EXPECT_EQ(body_of(blanks + "\r\nHTTP/1.1 200 ok\r\n\r\nabc"),
+            blanks + "\r\nHTTP/1.1 200 ok\r\n\r\nabc");
   // Browsers pass over one that a status line follows.
   EXPECT_EQ(body_of("SIP/2.0 200 ok\r\nHTTP/1.1 200 ok\r\n\r\nabc"), "abc");
   EXPECT_EQ(body_of(" \t\r\r\nHTTP/1.1 200 ok\r\n\r\nabc"), "abc");
