@@ -196,6 +196,7 @@ void PortKeeper::stop(unsigned i, uint64_t now_ms) {
   ports_[i].gate().open.store(false, std::memory_order_release);
   k.grace = appliance_.begin_grace_period();
   k.slow_told = false;
+  k.had_link = ports_[i].link_up();
   k.out_ms = now_ms;
   k.next_try_ms = now_ms + delay_ms(k.tries);
   enter(i, PortState::Stopping, now_ms);
@@ -282,8 +283,8 @@ void PortKeeper::follow(uint64_t now_ms) {
   for (unsigned i = 0; i < kept_.size(); ++i) {
     const Kept& k = kept_[i];
     // A reset that is over soon is nobody else's business.
-    const bool brief = k.state != PortState::Gone && now_ms - k.out_ms < kOutageMs;
-    up.push_back(ports_[i].link_up() && (k.state == PortState::Working || brief));
+    const bool brief = k.state != PortState::Gone && k.had_link && now_ms - k.out_ms < kOutageMs;
+    up.push_back(k.state == PortState::Working ? ports_[i].link_up() : brief);
     before.push_back(follower_.hold(i));
   }
   follower_.turn(up, now_ms);

@@ -82,6 +82,7 @@ class PortKeeper {
     bool pf_was_up = true;
     std::optional<uint64_t> pf_rises;
     bool slow_told = false;
+    bool had_link = false;  // when it stopped
     uint32_t grace = 0;
     uint64_t since_ms = 0;     // in this state
     uint64_t out_ms = 0;       // when it stopped

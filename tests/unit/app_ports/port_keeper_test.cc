@@ -182,11 +182,16 @@ TEST(PortKeeper, APortThatIsGoneHasLostItsLink) {
 
 TEST(PortKeeper, ABriefResetIsNoLossOfTheLink) {
   PortRig rig(wire_of("net_ring0", "net_ring1", "link_follow = true"));
+  const uint16_t mtu = std::exchange(rig.config().ports[0].mtu, 20);  // so that it takes a while
   rig.port(0).news().post(kNewsReset);
-  ASSERT_TRUE(rig.run_until([&] {
-    EXPECT_EQ(rig.keeper().link_hold(1), LinkHold::None);
-    return rig.state(0) == PortState::Working;
-  }));
+  rig.run_ms(PortKeeper::kOutageMs - PortKeeper::kLinkEveryMs);
+  EXPECT_NE(rig.state(0), PortState::Working);
+  EXPECT_EQ(rig.keeper().link_hold(1), LinkHold::None);
+  rig.run_ms(2 * PortKeeper::kLinkEveryMs);
+  EXPECT_EQ(rig.keeper().link_hold(1), LinkHold::Held) << "no more a brief one";
+  rig.config().ports[0].mtu = mtu;
+  ASSERT_TRUE(rig.run_until([&] { return rig.keeper().link_hold(1) == LinkHold::None; }));
+  EXPECT_EQ(rig.state(0), PortState::Working);
 }
 
 TEST(PortKeeper, LeavesLinksAloneWhereTheyDoNotFollow) {
