@@ -8,6 +8,7 @@
 parse: frames of the sample capture behind a byte of options, and cuts of them;
 http, dns, tls: their payloads; http_stream: both sides of a connection; config,
 signature_rule: the example files;
+rule: a rule for each subject of the language;
 fragments: whole, reversed, overlapping and missing pieces; stream: decisions of
 chance, a few of each kind of plan.
 """
@@ -82,6 +83,26 @@ def fragment_seeds(corpus):
         corpus.add(b''.join(piece(i * 8, 8) for i in range(9)))
         corpus.add(b''.join(record(i, 0, 8, ipv6=family) for i in range(16)))
         corpus.add(b''.join([piece(i * 1016, 1016) for i in range(7)] + [piece(7112, 99, False)]))
+
+
+RULES = [
+    r'alert udp [10.0.0.0/8,!10.1.0.0/16] 1024: <> $EXTERNAL_NET [53,!5353] (msg:"a \"b\"\;"; sid:1; rev:2; gid:1;)',
+    r'drop http any any -> any any (content:"|3a 20|x"; http_header; nocase; content:!"y"; distance:-1; within:9; '
+    r'http_header; pcre:"/^a[^\/]+b$/smiHR"; urilen:1<>9,raw; sid:2;)',
+    r'alert tcp any any -> any any (flow:established,to_client; file_data; content:"abc"; fast_pattern:1,2; '
+    r'isdataat:!9,relative; pkt_data; content:"d"; depth:4; offset:1; sid:3;)',
+    r'alert tcp-pkt any any -> any any (content:"a"; startswith; endswith; dsize:<9; flags:S+,12; ttl:>1; window:!3; '
+    r'seq:0; ack:1; id:2; fragbits:!MD; ipopts:rr; ip_proto:!6; sameip; sid:4;)',
+    r'pass icmp any any -> any any (itype:8; icode:0; icmp_id:1; icmp_seq:2; ipv4.hdr; content:"|08|"; sid:5;)',
+    r'alert ip any any -> any any (byte_extract:2,0,n,little,multiplier 2; byte_test:4,!&,0x80,n,relative,string,hex; '
+    r'byte_jump:2,0,align,post_offset -1; byte_math:bytes 1,offset 0,oper <<,rvalue n,result m; content:"a"; offset:m; sid:6;)',
+    r'alert tls any any -> any any (tls.sni; dotprefix; to_lowercase; content:".example"; endswith; bsize:>3; '
+    r'ssl_version:!tls1.2; ssl_state:client_hello; tls.subject:"CN=x"; sid:7;)',
+    r'reject dns any any -> any any (dns.query; content:"a"; flowbits:isset,a|b; flowbits:noalert; flowint:n,+,1; '
+    r'xbits:set,b,track ip_src,expire 9; threshold:type limit,track by_src,count 1,seconds 60; sid:8;)',
+    r'alert ip any any -> any any (app-layer-protocol:!http; detection_filter:track by_dst,count 2,seconds 3; '
+    r'stream_size:both,>,1; sluice.group; content:"staff"; classtype:misc-attack; reference:url,a; metadata:a b; target:src_ip; sid:9;)',
+]
 
 
 def said(reply, data, lost=False):
@@ -162,6 +183,10 @@ def main():
     rules.add(b'alert udp [10.0.0.0/8,!10.1.0.0/16] 1024: <> any [53,!5353] '
               b'(msg:"a \\"quoted\\" name"; content:!"|de ad|be\\;ef"; pcre:"/a[^\\/]+b/smi"; '
               b'sid:1; rev:2;)\n')
+    language = Corpus(out, 'rule')
+    for rule in RULES:
+        language.add(rule.encode() + b'\n')
+    language.add('\n'.join(RULES).encode())
     fragment_seeds(Corpus(out, 'fragments'))
     http_stream_seeds(Corpus(out, 'http_stream'), conversations.values())
     streams, chance = Corpus(out, 'stream'), random.Random(1)

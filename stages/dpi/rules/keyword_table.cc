@@ -154,6 +154,19 @@ void read_buffer(RuleBuilder& rule, const BufferKeyword& buffer) {
   rule.make_sticky(buffer);
 }
 
+// What was meant, or "". A file may have any number of unknown words of any
+// length: only names of about that length are compared.
+std::string keyword_like(std::string_view name) {
+  static constexpr size_t kSlack = 2;
+  std::vector<std::string> candidates;
+  for (const std::string& known : table().names) {
+    if (known.size() <= name.size() + kSlack && name.size() <= known.size() + kSlack) {
+      candidates.push_back(known);
+    }
+  }
+  return std::string(nearest(name, candidates));
+}
+
 void refuse_value(const RuleValue& value, bool has_value) {
   if (has_value && !value.empty()) refuse(value, "no value");
 }
@@ -169,10 +182,6 @@ const BufferKeyword* find_buffer_keyword(std::string_view name) {
 const TransformKeyword* find_transform_keyword(std::string_view name) {
   return find_in(table().transforms, name);
 }
-const std::vector<std::string>& all_keywords() {
-  return table().names;
-}
-
 bool is_known_elsewhere(std::string_view name) {
   const auto begins = [&](std::string_view family) { return name.starts_with(family); };
   return std::find(std::begin(kElsewhere), std::end(kElsewhere), name) != std::end(kElsewhere) ||
@@ -199,10 +208,10 @@ void read_option(RuleBuilder& rule, const RuleValue& keyword, const RuleValue& v
   } else if (is_known_elsewhere(name)) {
     refuse_unsupported(keyword, "keyword " + quoted(name), "keywords that Sluice evaluates");
   } else {
-    const std::string_view near = nearest(name, all_keywords());
-    refuse_unsupported(keyword, "keyword " + quoted(name),
-                       near.empty() ? std::string("keywords that Sluice evaluates")
-                                    : "did you mean " + quoted(near) + "?");
+    const std::string near = keyword_like(name);
+    refuse_unsupported(
+        keyword, "keyword " + quoted(name),
+        near.empty() ? "keywords that Sluice evaluates" : "did you mean " + quoted(near) + "?");
   }
 }
 

@@ -6,9 +6,7 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "stages/dpi/rules/rule_builder.h"
 #include "stages/dpi/rules/rule_classification.h"
@@ -45,8 +43,6 @@ const BufferKeyword* find_buffer_keyword(std::string_view name);
 const TransformKeyword* find_transform_keyword(std::string_view name);
 // Keywords of Suricata's that are outside of what Sluice evaluates.
 bool is_known_elsewhere(std::string_view name);
-// All of them, for "did you mean".
-const std::vector<std::string>& all_keywords();
 
 // Reads one option: `value` is empty where none was written.
 void read_option(RuleBuilder& rule, const RuleValue& keyword, const RuleValue& value,

@@ -68,6 +68,20 @@ bool counts_from_before(const RuleItem& item) {
       item);
 }
 
+// Why a content cannot be the fast pattern that the rule says it is; null: it can.
+const char* unfit_fast_pattern(const RuleContent& content) {
+  const bool placed = content.offset || content.depth || content.relative();
+  if (content.fast_pattern_only && (content.negated || placed)) {
+    return "fast_pattern:only with a negation or a position";
+  }
+  if (content.chop_length != 0 && content.negated)
+    return "part of a negated content as fast_pattern";
+  if (content.fast_pattern && content.negated && placed) {
+    return "fast_pattern with a negated content that has a position";
+  }
+  return nullptr;
+}
+
 bool below(const std::optional<RuleNumber>& number, size_t size) {
   return number && !number->is_variable() && number->value < static_cast<int64_t>(size);
 }
@@ -129,6 +143,9 @@ void RuleBuilder::check_contents(const std::vector<const Item*>& items) const {
     }
     before = item;
     if (content == nullptr) continue;
+    if (const char* why = unfit_fast_pattern(*content)) {
+      refuse_at(item->where, why, "a fast pattern that must be found, wherever it is");
+    }
     if (below(content->depth, content->bytes.size())) {
       refuse_at(item->where, "depth below its length of " + std::to_string(content->bytes.size()),
                 "a depth that it fits in");

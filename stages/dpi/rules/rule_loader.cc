@@ -12,6 +12,16 @@
 #include "stages/dpi/rules/rule_text.h"
 
 namespace sluice::rules {
+namespace {
+
+// What the coverage counts a refusal under.
+std::string reason_of(const RuleRefusal& refusal) {
+  const ConfigError& error = refusal.error;
+  const bool value = refusal.kind == RefusalKind::Unsupported && error.found.starts_with('"');
+  return value ? error.key + ' ' + error.found : error.key;
+}
+
+}  // namespace
 
 RuleLoader::RuleLoader(RuleLoadOptions options)
     : options_(std::move(options)), lists_(std::make_unique<RuleLists>(options_.variables)) {}
@@ -70,7 +80,7 @@ void RuleLoader::keep(Rule rule) {
 void RuleLoader::refuse(RuleRefusal refusal) {
   RuleCoverage& coverage = loaded_.coverage;
   ++coverage.refused;
-  ++coverage.refused_by[{refusal.kind, refusal.error.key}];
+  ++coverage.refused_by[{refusal.kind, reason_of(refusal)}];
   if (loaded_.refusals.size() < kMaxRuleRefusals) loaded_.refusals.push_back(std::move(refusal));
 }
 

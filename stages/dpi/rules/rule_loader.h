@@ -39,7 +39,9 @@ struct RuleRefusal {
 struct RuleCoverage {
   struct Reason {
     RefusalKind kind;
-    std::string keyword;  // "rule", "action", "protocol", "source", ... for what is no option
+    // With the value where only that is unsupported: `protocol "smb"`. "rule", "action",
+    // "protocol", "source", ... for what is no option.
+    std::string keyword;
     auto operator<=>(const Reason&) const = default;
   };
   size_t rules = 0;  // in the files, commented ones not counted
