@@ -9,7 +9,7 @@
 #   s: virtio-net --hub 1-- igb port 1: PF 02:00.0, VFs 02:10.0, 02:10.2
 #
 # MACHINE: sriov, or no-iommu (the same without one). Ends after LIMIT seconds
-# (default 280) at the latest.
+# (default 420) at the latest.
 set -euo pipefail
 folder=$1 machine=$2 task=$3
 
@@ -19,7 +19,7 @@ cp "$task" "$run/task"
 # A second archive behind the first: whatever the paths, the guest finds it.
 { cat "$folder/initrd.gz"; (cd "$run" && echo task | cpio -o -H newc -R 0:0 --quiet | gzip -1); } >"$run/initrd.gz"
 
-iommu=(-device intel-iommu,intremap=on,caching-mode=on)
+iommu=(-device "intel-iommu,intremap=on,caching-mode=on")
 [ "$machine" != no-iommu ] || iommu=()
 
 # Not KVM, even where there is one: what is emulated must be the same everywhere.
@@ -28,7 +28,7 @@ iommu=(-device intel-iommu,intremap=on,caching-mode=on)
 # Strings are copied byte by byte where the CPU claims to be quick at that.
 # The guest's virtio port is QEMU's own monitor, by which a test pulls cables.
 status=0
-timeout --foreground -k 5 "${LIMIT:-280}" qemu-system-x86_64 \
+timeout --foreground -k 5 "${LIMIT:-420}" qemu-system-x86_64 \
   -nodefaults -no-user-config -display none -no-reboot \
   -M q35,kernel-irqchip=split -accel tcg,thread=single -cpu max,erms=off,fsrm=off -smp 1 -m 1536 \
   "${iommu[@]}" \
@@ -48,5 +48,5 @@ timeout --foreground -k 5 "${LIMIT:-280}" qemu-system-x86_64 \
   -device virtio-net-pci,netdev=s,mac=02:00:00:00:00:02,addr=9 \
   -kernel "$folder/vmlinuz" -initrd "$run/initrd.gz" \
   -append "console=ttyS0 quiet panic=-1 mitigations=off net.ifnames=0 intel_iommu=on iommu=pt" || status=$?
-[ "$status" != 124 ] || echo "the guest was ended after ${LIMIT:-280} s"
+[ "$status" != 124 ] || echo "the guest was ended after ${LIMIT:-420} s"
 exit "$status"

@@ -8,7 +8,7 @@
 set -euo pipefail
 . ./common.sh
 
-rm -rf /run/sluice /run/dpdk "$WORK"/*
+rm -rf /run/sluice /run/dpdk "${WORK:?}"/*
 for side in c s; do
   # By itself the interface would come back only when the last of its
   # namespace's connections has given up.

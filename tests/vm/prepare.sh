@@ -29,7 +29,7 @@ chmod 755 "$work" # apt downloads as a user of its own
 
 use_backports "$work/apt" || skip "no kernel for the guest: Debian's archive is out of reach ($(tail -n 1 "$work/apt/update.log" 2>/dev/null))"
 # By query: the version moves. The "cloud" flavour has neither igb nor 9p.
-kernel=$(apt-cache "${backports_apt[@]}" depends linux-image-amd64 | awk '/Depends: linux-image-/ { print $2; exit }') || kernel=
+kernel=$(apt-cache "${backports_apt[@]}" depends linux-image-amd64 2>/dev/null | awk '/Depends: linux-image-/ { print $2; exit }') || kernel=
 [ -n "$kernel" ] || skip "no kernel for the guest: Debian's archive does not have it, or cannot be reached"
 (cd "$work" && apt-get "${backports_apt[@]}" -qq download "$kernel" busybox-static) >"$work/log" 2>&1 ||
   skip "no kernel for the guest: $kernel cannot be fetched ($(tail -n 1 "$work/log"))"
@@ -65,4 +65,4 @@ chmod 755 "$root/init"
 cp "$work/kernel/boot/vmlinuz-$release" "$folder/vmlinuz"
 mv "$work/initrd.gz" "$folder/initrd.gz"
 echo "$stamp" >"$folder/stamp"
-echo "guest: kernel $release"
+echo "the guest's kernel: $release"

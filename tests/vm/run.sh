@@ -39,9 +39,15 @@ done
 
 qemu-system-x86_64 -device igb,help >/dev/null 2>&1 ||
   { echo "SKIP vm: QEMU here has no SR-IOV NIC (8 or later: app/install-deps.sh --tests)"; exit 77; }
+# One at a time: the folder is theirs in common, and so are the machine's CPUs.
+mkdir -p "$guest"
+exec 9>"$guest/lock"
+flock 9
 status=0
-./prepare.sh "$guest" || status=$?
-[ "$status" = 0 ] || { [ "$status" = 77 ] && echo "SKIP vm: the guest cannot be prepared"; exit "$status"; }
+said=$(./prepare.sh "$guest") || status=$?
+[ "$status" != 77 ] || { echo "SKIP vm: $said"; exit 77; }
+[ "$status" = 0 ] || { echo "FAIL vm: the guest cannot be prepared: $said"; exit 1; }
+[ -z "$said" ] || echo "$said"
 
 # task FILE LINE...: the guest's only program.
 task() {
@@ -55,8 +61,9 @@ task() {
 }
 
 if [ -n "$shell" ]; then
-  task "$guest/task" '. "$TREE/tests/vm/guest.sh"; . ./common.sh; export -f' \
-    'setsid -c bash --rcfile <(echo ". $TREE/tests/vm/common.sh; set +e")'
+  task "$guest/task" 'CASES=; . "$TREE/tests/vm/guest.sh"' \
+    "echo '. ./common.sh; set +e; fail() { echo \"FAIL: \$*\"; return 1; }' >/run/bashrc" \
+    'setsid -c bash --rcfile /run/bashrc -i'
   [ ! -t 0 ] || { saved=$(stty -g); stty raw -echo; trap 'stty "$saved"' EXIT; }
   LIMIT=36000 ./boot.sh "$guest" "$shell" "$guest/task"
   exit
@@ -68,7 +75,7 @@ boot() {
   shift
   [ "$name" != no-iommu ] || machine=no-iommu
   local left=" $* "
-  task "$guest/$name.task" "CASES='$*' CASE_LIMIT=60" '. "$TREE/tests/vm/guest.sh"'
+  task "$guest/$name.task" "CASES='$*' CASE_LIMIT=90" '. "$TREE/tests/vm/guest.sh"'
   while read -r tag word case rest; do
     [ "$tag" = @ ] || continue
     [ "$word" != '|' ] || { report+="  | $case${rest:+ $rest}"$'\n'; continue; }
@@ -92,7 +99,7 @@ boot() {
 
 # The longest ones first.
 boots=$(for name in "${wanted[@]}"; do boot_of "$name"; done | sort | uniq -c | sort -rn | awk '{ print $2 }')
-jobs=0
+jobs=0 begin=$SECONDS
 for name in $boots; do
   rm -f "$guest/$name.result"
   cases=()
@@ -109,6 +116,6 @@ for name in $boots; do
   read -r p f <"$guest/$name.result" || p=0 f=1
   passed=$((passed + p)) failed=$((failed + f))
 done
-echo "in $SECONDS s"
+echo "in $((SECONDS - begin)) s"
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" = 0 ]
