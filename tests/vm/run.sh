@@ -75,7 +75,7 @@ boot() {
   shift
   [ "$name" != no-iommu ] || machine=no-iommu
   local left=" $* "
-  task "$guest/$name.task" "CASES='$*' CASE_LIMIT=90" '. "$TREE/tests/vm/guest.sh"'
+  task "$guest/$name.task" "CASES='$*' CASE_LIMIT=120" '. "$TREE/tests/vm/guest.sh"'
   while read -r tag word case rest; do
     [ "$tag" = @ ] || continue
     [ "$word" != '|' ] || { report+="  | $case${rest:+ $rest}"$'\n'; continue; }
