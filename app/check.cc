@@ -67,8 +67,7 @@ std::string describe(const Config& config) {
 // running lane.
 std::string describe_stages(const Settings& settings, const Policy& policy,
                             const Directory& directory) {
-  static constexpr std::array<std::string_view, 4> kTold = {"bindings", "rules", "signatures",
-                                                            "routes"};
+  static constexpr std::array<std::string_view, 3> kTold = {"bindings", "rules", "routes"};
   std::string out;
   for (size_t i = 0; i < settings.line.size(); ++i) {
     for (const StageCommand& command : settings.line[i]->commands) {

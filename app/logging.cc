@@ -9,9 +9,18 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <memory>
 #include <stdexcept>
+#include <utility>
 
 namespace sluice {
+
+void log_to_stderr() {
+  auto logger = std::make_shared<spdlog::logger>(
+      "", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  logger->set_pattern("%^%l%$: %v");
+  spdlog::set_default_logger(std::move(logger));
+}
 
 void open_log(const LogConfig& config) {
   try {

@@ -4,9 +4,11 @@
 #include <CLI/CLI.hpp>
 
 #include "app/command_line.h"
+#include "app/logging.h"
 #include "app/replay.h"
 
 int main(int argc, char** argv) {
+  sluice::log_to_stderr();
   CLI::App app(
       "Sluice takes every packet through identity, dpi, firewall and forwarding, in one process.");
   app.name("sluice");

@@ -3,6 +3,8 @@
 
 #include "app/settings.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -83,6 +85,9 @@ std::unique_ptr<Policy> compile_settings(const Settings& settings, Directory& di
                          .extra_rules = replay.extra_rules};
   auto policy = compile_policy(settings.line, settings.document->root(errors), context, generation);
   if (!errors.empty()) return nullptr;
+  for (const std::string& remark : context.remarks) {
+    spdlog::warn("{}", std::string_view(remark).substr(0, remark.find_last_not_of('\n') + 1));
+  }
   return policy;
 }
 

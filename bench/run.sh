@@ -9,7 +9,7 @@
 #   bench/run.sh                 everything (about half an hour)
 #   bench/run.sh --quick         shorter repetitions, no containers; at most 10 minutes
 #   bench/run.sh NAME...         only these:
-#       parts                    or one of: flowtable identity dpi signature firewall forwarding
+#       parts                    or one of: flowtable identity dpi stream matcher firewall forwarding
 #       chain                    or one of: flows ipv6 sizes rules pipeline
 #                                           latency newflows handover lanes statistics
 #       overlay                  the container comparison (bench/overlay/; root)
@@ -28,7 +28,7 @@ usage() { sed -n '5,/^set /{/^set /!s/^# \{0,1\}//p}' bench/run.sh; }
 say() { printf '\n\033[1m==> %s\033[0m\n' "$*"; }
 note() { printf 'bench: %s\n' "$*" >&2; }
 
-ALL_PARTS=(flowtable identity dpi signature firewall forwarding)
+ALL_PARTS=(flowtable identity dpi stream matcher firewall forwarding)
 ALL_CHAIN=(flows ipv6 sizes rules pipeline latency newflows handover lanes statistics)
 parts=() chain=() overlay='' quick='' json=''
 while [ $# -gt 0 ]; do
@@ -62,7 +62,8 @@ PATIENCE=900   # seconds for one scenario, all of its sizes
 
 declare -A program=(
   [flowtable]=bench/flowtable_bench [identity]=stages/identity/identity_bench
-  [dpi]=bench/dpi_bench [signature]=bench/signature_bench [firewall]=bench/firewall_bench
+  [dpi]=bench/dpi_bench [stream]=bench/stream_bench [matcher]=bench/matcher_bench
+  [firewall]=bench/firewall_bench
   [forwarding]=stages/forwarding/forwarding_bench
 )
 

@@ -4,25 +4,34 @@
 // Connections a second: without dpi, with nDPI, with nDPI and signatures, each
 // beside what its parts cost alone.
 
-#include <hs.h>
+#include <hs/hs_runtime.h>
 #include <rte_cycles.h>
 #include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_tcp.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <random>
+#include <span>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 
 #include "bench/appliance_runner.h"
 #include "bench/conversation.h"
 #include "bench/scenario.h"
 #include "stages/dpi/arena.h"
+#include "stages/dpi/detection/database_cache.h"
+#include "stages/dpi/detection/prefilter.h"
 #include "stages/dpi/inspection.h"
 #include "stages/dpi/ndpi_engine.h"
+#include "stages/dpi/protocol/dissector.h"
+#include "stages/dpi/stream/tcp_stream.h"
 
 namespace sluice::bench {
 
@@ -31,6 +40,7 @@ namespace {
 constexpr unsigned kSignatures = 2000;
 constexpr unsigned kRules = 5000;
 constexpr unsigned kAlone = 20'000;  // connections through a part alone
+constexpr size_t kHeaders = sizeof(rte_ether_hdr) + sizeof(rte_ipv4_hdr) + sizeof(rte_tcp_hdr);
 
 std::vector<std::string> contents() {
   std::mt19937 random(1);
@@ -120,49 +130,84 @@ double ndpi_alone() {
   return static_cast<double>(rte_rdtsc() - begin) / kAlone;
 }
 
-// Cycles a connection of Hyperscan alone over its payloads.
-double hyperscan_alone() {
-  const std::vector<std::string> texts = contents();
-  std::vector<std::string> escaped;
-  for (const std::string& text : texts) {
-    std::string out;
-    for (const char c : text) {
-      if (std::string_view(".-/=&").find(c) != std::string_view::npos) out += '\\';
-      out += c;
+struct Silence final : TransactionSink {
+  void advanced(Transaction&, Direction) noexcept override {}
+  void finished(Transaction&) noexcept override { ++exchanges; }
+  unsigned exchanges = 0;
+};
+
+// Cycles a connection of its streams and the parser of HTTP alone: what dpi reads
+// beside nDPI.
+double reading_alone() {
+  struct Piece {
+    StreamSegment segment;
+    std::vector<uint8_t> payload;
+  };
+  const std::vector<Step> steps = http_steps();
+  std::vector<Piece> pieces;
+  for (const Step& step : steps) {
+    const uint8_t* frame = step.frame.data();
+    rte_tcp_hdr tcp;
+    std::memcpy(&tcp, frame + sizeof(rte_ether_hdr) + sizeof(rte_ipv4_hdr), sizeof tcp);
+    pieces.push_back({{step.reply ? Direction::Reply : Direction::Original, tcp.tcp_flags,
+                       rte_be_to_cpu_32(tcp.sent_seq), rte_be_to_cpu_32(tcp.recv_ack), {}},
+                      {frame + kHeaders, frame + step.frame.size()}});
+    pieces.back().segment.payload = pieces.back().payload;
+  }
+  Arena arena(size_t{4} << 20, true);
+  ProtocolCrypto crypto;
+  DissectorLane lane{{arena, {}, {}}, {arena, crypto}};
+  const StreamOptions options;
+  StreamCounters counters;
+  const StreamContext context{arena, options, counters};
+  Silence sink;
+  const uint64_t begin = rte_rdtsc();
+  for (unsigned i = 0; i < kAlone; ++i) {
+    TcpStream stream;
+    Dissector dissector;
+    for (const Piece& piece : pieces) {
+      const StreamOutcome outcome = stream.feed(context, piece.segment);
+      for (const Direction of : {Direction::Original, Direction::Reply}) {
+        StreamView view;
+        while (outcome.readable[static_cast<size_t>(of)] && stream.read(context, of, view)) {
+          stream.consume(of, dissector.bytes(lane, of, view.unconsumed_bytes(),
+                                             view.end != StreamEnd::No, sink));
+        }
+      }
     }
-    escaped.push_back(out);
+    dissector.end(sink);
+    stream.release();
   }
-  std::vector<const char*> expressions;
-  std::vector<unsigned> flags(escaped.size(), HS_FLAG_SINGLEMATCH), ids;
-  for (const std::string& e : escaped) {
-    ids.push_back(static_cast<unsigned>(ids.size()));
-    expressions.push_back(e.c_str());
+  const double cycles = static_cast<double>(rte_rdtsc() - begin) / kAlone;
+  if (sink.exchanges != kAlone) throw std::runtime_error("the benchmark's exchange is not read");
+  return cycles;
+}
+
+// Cycles a connection of the rules' prefilter alone over its payloads: Hyperscan
+// and nothing else, since none of the patterns is in them.
+double hyperscan_alone() {
+  std::vector<rules::Prefilter::Pattern> patterns;
+  for (std::string& text : contents()) {
+    patterns.push_back({std::move(text), false, {static_cast<uint32_t>(patterns.size())}});
   }
-  hs_database_t* database = nullptr;
-  hs_compile_error_t* error = nullptr;
+  rules::DatabaseCache not_kept("");
+  const rules::Prefilter prefilter(std::move(patterns), {}, not_kept);
   hs_scratch_t* scratch = nullptr;
-  if (hs_compile_multi(expressions.data(), flags.data(), ids.data(),
-                       static_cast<unsigned>(ids.size()), HS_MODE_BLOCK, nullptr, &database,
-                       &error) != HS_SUCCESS ||
-      hs_alloc_scratch(database, &scratch) != HS_SUCCESS) {
-    throw std::runtime_error("Hyperscan does not compile the benchmark's patterns");
+  if (hs_alloc_scratch(prefilter.database(), &scratch) != HS_SUCCESS) {
+    throw std::runtime_error("no memory for Hyperscan's scratch");
   }
   const std::vector<Step> steps = http_steps();
-  constexpr size_t kHeaders = 54;
-  const auto ignore = [](unsigned, unsigned long long, unsigned long long, unsigned, void*) {
-    return 0;
-  };
+  rules::Candidates candidates(kSignatures);
   const uint64_t begin = rte_rdtsc();
   for (unsigned i = 0; i < kAlone; ++i) {
     for (const Step& step : steps) {
       if (step.frame.size() == kHeaders) continue;
-      hs_scan(database, reinterpret_cast<const char*>(step.frame.data()) + kHeaders,
-              static_cast<unsigned>(step.frame.size() - kHeaders), 0, scratch, ignore, nullptr);
+      prefilter.scan(std::span(step.frame).subspan(kHeaders), 0, scratch, candidates);
     }
   }
   const double cycles = static_cast<double>(rte_rdtsc() - begin) / kAlone;
   hs_free_scratch(scratch);
-  hs_free_database(database);
+  if (!candidates.empty()) throw std::runtime_error("a signature of the benchmark's matches");
   return cycles;
 }
 
@@ -171,7 +216,7 @@ double hyperscan_alone() {
 json run_newflows(const Settings& settings, rte_mempool* pool) {
   const std::chrono::milliseconds time(settings.ms);
   const RuleFile rules;
-  std::vector<double> kps[5], cycles[5], ndpi, hyperscan;
+  std::vector<double> kps[5], cycles[5], ndpi, reading, hyperscan;
   for (unsigned round = 0; round < settings.rounds; ++round) {
     std::cerr << "new flows, round " << round + 1 << "\n";
     const Rate rates[5] = {
@@ -186,12 +231,13 @@ json run_newflows(const Settings& settings, rte_mempool* pool) {
     std::thread alone([&] {
       pin(1);
       ndpi.push_back(ndpi_alone());
+      reading.push_back(reading_alone());
       hyperscan.push_back(hyperscan_alone());
     });
     alone.join();
   }
   const double plain = median(cycles[0]);
-  const double with_ndpi = plain + median(ndpi);
+  const double with_ndpi = plain + median(ndpi) + median(reading);
   const double with_signatures = with_ndpi + median(hyperscan);
   return {{"newflows",
            {{"plain", {{"kps", median(kps[0])}, {"cycles", plain}}},
@@ -203,6 +249,7 @@ json run_newflows(const Settings& settings, rte_mempool* pool) {
              {{"kps", median(kps[1])},
               {"cycles", median(cycles[1])},
               {"alone_cycles", median(ndpi)},
+              {"reading_cycles", median(reading)},
               {"parts_cycles", with_ndpi}}},
             {"signatures",
              {{"kps", median(kps[2])},

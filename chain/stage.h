@@ -186,6 +186,9 @@ struct CompileContext {
   // Files of signatures given on the command line (`--rules`), for dpi.
   std::vector<std::string> extra_rules;
   BoundNames bound{};  // identity writes; firewall's rules read
+  // What the operator should know though nothing is wrong enough to stop: lines
+  // of text, for the log.
+  std::vector<std::string> remarks{};
 };
 
 // What a stage's console command may look at. Control thread; everything may

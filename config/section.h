@@ -105,7 +105,7 @@ class ConfigDocument {
                                                ConfigErrors& errors);
   ~ConfigDocument();
 
-  // `--set stage.dpi.signatures=["a.rules"]`: the value in TOML syntax, a bare
+  // `--set stage.dpi.rules.files=["a.rules"]`: the value in TOML syntax, a bare
   // word taken as a string. Indices address arrays: `port[0].mtu=9000`; the
   // index behind the last appends. Ends the life of all sections.
   void set(std::string_view assignment, ConfigErrors& errors);

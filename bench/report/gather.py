@@ -9,7 +9,7 @@ import statistics
 # Names of run.sh's calls of chain_bench's scenario `established`.
 SERIES = ('flows', 'ipv6', 'sizes', 'rules', 'pipeline')
 SCENARIOS = ('rules', 'latency', 'newflows', 'handover', 'lanes')
-PARTS = ('flowtable', 'identity', 'dpi', 'signature', 'firewall', 'forwarding')
+PARTS = ('flowtable', 'identity', 'dpi', 'stream', 'matcher', 'firewall', 'forwarding')
 
 
 def read_json(path):

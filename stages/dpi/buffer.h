@@ -82,6 +82,17 @@ enum class Buffer : uint8_t {
 inline constexpr size_t kBuffers = static_cast<size_t>(Buffer::SluiceApp) + 1;
 static_assert(kBuffers <= 64, "a set of buffers is a 64-bit mask");
 
+// What groups of them come from.
+constexpr bool is_packet_header(Buffer b) noexcept {
+  return b >= Buffer::Ipv4Header && b <= Buffer::Icmpv6Header;
+}
+constexpr bool is_of_transaction(Buffer b) noexcept {
+  return b >= Buffer::HttpMethod && b <= Buffer::QuicVersion;
+}
+constexpr bool is_context(Buffer b) noexcept {
+  return b >= Buffer::SluiceUser;
+}
+
 constexpr uint64_t buffer_bit(Buffer buffer) noexcept {
   return uint64_t{1} << static_cast<unsigned>(buffer);
 }

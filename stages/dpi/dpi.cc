@@ -44,20 +44,60 @@ constexpr CounterInfo kCounters[] = {
     {"tls_flows", "TLS handshakes told of", offsetof(DpiCounters, tls_flows)},
     {"quic_flows", "QUIC handshakes told of", offsetof(DpiCounters, quic_flows)},
     {"dns_queries", "DNS queries read", offsetof(DpiCounters, dns_queries)},
-    {"scanned_packets", "packets of flows that signatures apply to",
+    {"scanned_packets", "packets of flows that rules apply to",
      offsetof(DpiCounters, scanned_packets)},
-    {"alerts", "signatures matched, once a packet each", offsetof(DpiCounters, alerts)},
-    {"signature_drops", "packets dropped by a signature; the rest of the flow is not in this count",
+    {"alerts", "rules matched, as far as their thresholds let them tell", offsetof(DpiCounters, alerts)},
+    {"signature_drops", "packets stopped by a rule; the rest of the flow is not in this count",
      offsetof(DpiCounters, signature_drops)},
+    {"sessions_evicted", "flows read for longest that gave way to new ones",
+     offsetof(DpiCounters, sessions_evicted)},
+    {"stream_drops", "segments dropped: other bytes than those sent first, or data behind a FIN",
+     offsetof(DpiCounters, stream_drops)},
+    {"stream_segments", "segments with payload", offsetof(DpiCounters, streams.segments)},
+    {"stream_bytes", "bytes read in order", offsetof(DpiCounters, streams.bytes)},
+    {"stream_out_of_order", "segments copied behind a gap",
+     offsetof(DpiCounters, streams.out_of_order)},
+    {"stream_held_bytes", "their bytes", offsetof(DpiCounters, streams.held_bytes)},
+    {"stream_duplicates", "segments with nothing new, the same as before",
+     offsetof(DpiCounters, streams.duplicates)},
+    {"stream_old", "segments of which all had been acknowledged",
+     offsetof(DpiCounters, streams.old)},
+    {"stream_different", "segments that contradict what was kept",
+     offsetof(DpiCounters, streams.different)},
+    {"stream_out_of_window", "segments further ahead than is kept",
+     offsetof(DpiCounters, streams.out_of_window)},
+    {"stream_beyond_fin", "segments with data behind their sender's FIN",
+     offsetof(DpiCounters, streams.beyond_fin)},
+    {"stream_none", "segments of no stream: its beginning was not seen, a SYN on a live one",
+     offsetof(DpiCounters, streams.no_stream)},
+    {"stream_overload", "segments not taken for want of memory",
+     offsetof(DpiCounters, streams.overload)},
+    {"stream_unverified", "retransmissions whose first copy had been given up",
+     offsetof(DpiCounters, streams.unverified)},
+    {"stream_forgotten_bytes", "given up for newer ones before they were acknowledged",
+     offsetof(DpiCounters, streams.forgotten_bytes)},
+    {"stream_lost_gaps", "gaps acknowledged but never seen",
+     offsetof(DpiCounters, streams.lost_gaps)},
+    {"stream_lost_bytes", "their bytes", offsetof(DpiCounters, streams.lost_bytes)},
+    {"stream_ack_of_unseen", "segments that acknowledge what never passed",
+     offsetof(DpiCounters, streams.ack_of_unseen)},
+    {"stream_depth_reached", "directions read to their depth",
+     offsetof(DpiCounters, streams.depth_reached)},
+    {"stream_urgent", "segments with URG", offsetof(DpiCounters, streams.urgent)},
 };
 static_assert(std::size(kCounters) * sizeof(uint64_t) == sizeof(DpiCounters));
 
 constexpr DropReason kDropReasons[] = {
-    {"signature", "a signature with the action drop matched: this packet, then all of the flow"},
+    {"signature",
+     "a rule with the action drop or reject matched: this packet, and what follows of the flow where "
+     "the rule read its stream or an exchange"},
     {"overload",
      "the arena was used up and on_overload is \"drop\": more flows at once than dpi was sized "
      "for, "
      "or an attack"},
+    {"stream",
+     "a segment whose bytes differ from those that were sent first, or that lie behind its sender's "
+     "FIN, or too far ahead: a receiver might read other than dpi did"},
 };
 
 std::string show_applications(const CommandContext& context) {
@@ -86,18 +126,48 @@ std::string show_applications(const CommandContext& context) {
 
 std::string show_memory(const CommandContext& context) {
   std::string text =
-      "lane  inspections      arena KiB (peak, of)          refused  module KiB  hosts KiB (of)\n";
+      "lane  inspections      arena KiB (peak, of)          refused  module KiB  hosts KiB (of)  "
+      "sessions          streams KiB (peak, of)\n";
   for (size_t lane = 0; lane < context.parts.size(); ++lane) {
     const auto* part = static_cast<const DpiPart*>(context.parts[lane]);
     const Arena& hosts = static_cast<const DpiStage*>(context.stages[lane])->host_memory();
     if (part == nullptr) continue;
-    char line[192];
-    std::snprintf(line, sizeof line, "%4zu  %7u of %-7u %9zu (%zu, %zu) %14llu %11zu  %zu (%zu)\n",
+    char line[256];
+    std::snprintf(line, sizeof line,
+                  "%4zu  %7u of %-7u %9zu (%zu, %zu) %14llu %11zu  %zu (%zu)  %7u of %-7u %9zu "
+                  "(%zu, %zu)\n",
                   lane, part->pool.in_use(), part->pool.capacity(), part->arena.in_use() / 1024,
                   part->arena.peak() / 1024, part->arena.capacity() / 1024,
                   static_cast<unsigned long long>(part->arena.exhausted()),
                   part->engine.memory_bytes() / 1024, hosts.in_use() / 1024,
-                  hosts.capacity() / 1024);
+                  hosts.capacity() / 1024, part->sessions(), part->max_sessions(),
+                  part->memory.in_use() / 1024, part->memory.peak() / 1024,
+                  part->memory.capacity() / 1024);
+    text += line;
+  }
+  return text;
+}
+
+std::string show_rules(const CommandContext& context) {
+  const auto& policy = static_cast<const DpiPolicy&>(context.policy);
+  char line[160];
+  std::snprintf(line, sizeof line, "%zu rules, %zu fast patterns, prefilters of %zu KiB\n",
+                policy.rules->size(), policy.rules->patterns(),
+                policy.rules->prefilter_bytes() / 1024);
+  std::string text = line;
+  if (policy.coverage.rules != 0) text += to_string(policy.coverage);
+  for (size_t lane = 0; lane < context.parts.size(); ++lane) {
+    const auto* part = static_cast<const DpiPart*>(context.parts[lane]);
+    if (part == nullptr || !part->detector) continue;
+    const rules::DetectorCounters& c = part->detector->counters();
+    std::snprintf(line, sizeof line,
+                  "lane %zu: %llu bytes scanned, %llu candidates, %llu pending lost, %llu state "
+                  "lost, %llu matches lost\n",
+                  lane, static_cast<unsigned long long>(c.scanned_bytes),
+                  static_cast<unsigned long long>(c.candidates),
+                  static_cast<unsigned long long>(c.pending_lost),
+                  static_cast<unsigned long long>(c.state_lost),
+                  static_cast<unsigned long long>(c.matches_lost));
     text += line;
   }
   return text;
@@ -105,14 +175,15 @@ std::string show_memory(const CommandContext& context) {
 
 constexpr StageCommand kCommands[] = {
     {"applications", "flows decided, by application", show_applications},
-    {"memory", "inspections, arena, nDPI module and host names of each lane", show_memory},
+    {"memory", "inspections, sessions, arenas, nDPI module and host names of each lane", show_memory},
+    {"rules", "how many are loaded, which were refused, what they cost", show_rules},
 };
 
 }  // namespace
 
 constexpr StageType kDpiStage = {
     .name = "dpi",
-    .help = "names each flow's application (nDPI) and matches signatures (Hyperscan)",
+    .help = "names each flow's application (nDPI) and asks Suricata's rules (Hyperscan, PCRE2)",
     .icmp_errors = true,
     .flow_slot_size = 8,
     .counters = kCounters,

@@ -20,11 +20,10 @@
 #include <vector>
 
 #include "stages/dpi/arena.h"
-#include "stages/dpi/dns_message.h"
-#include "stages/dpi/http_request.h"
 #include "stages/dpi/inspection.h"
 #include "stages/dpi/ndpi_engine.h"
-#include "stages/dpi/tls_hello.h"
+#include "stages/dpi/protocol/dissector.h"
+#include "stages/dpi/protocol/protocol_crypto.h"
 
 namespace sluice {
 namespace {
@@ -73,6 +72,12 @@ const std::string& http_request() {
       "GET /assets/site.css?v=20240101 HTTP/1.1\r\nHost: www.example.com\r\n"
       "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.0\r\n"
       "Accept: text/css,*/*;q=0.1\r\nAccept-Language: en\r\nConnection: keep-alive\r\n\r\n";
+  return text;
+}
+
+const std::string& http_answer() {
+  static const std::string text =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/css\r\nContent-Length: 4\r\n\r\nbody";
   return text;
 }
 
@@ -136,13 +141,8 @@ void inspect_flow(benchmark::State& state, uint8_t protocol, uint16_t port,
 }
 
 void http_flow(benchmark::State& state) {
-  inspect_flow(
-      state, IPPROTO_TCP, 80,
-      {{false, ""},
-       {true, ""},
-       {false, ""},
-       {false, http_request()},
-       {true, "HTTP/1.1 200 OK\r\nContent-Type: text/css\r\nContent-Length: 4\r\n\r\nbody"}});
+  inspect_flow(state, IPPROTO_TCP, 80,
+               {{false, ""}, {true, ""}, {false, ""}, {false, http_request()}, {true, http_answer()}});
 }
 BENCHMARK(http_flow);
 
@@ -173,27 +173,53 @@ void build_module(benchmark::State& state) {
 }
 BENCHMARK(build_module)->Unit(benchmark::kMillisecond);
 
-void read_http_request(benchmark::State& state) {
-  HttpRequest request;
-  for (auto _ : state) benchmark::DoNotOptimize(parse_http_request(http_request(), request));
-}
-BENCHMARK(read_http_request);
+// Whom nobody asks: parsers' own cost.
+struct Silence final : TransactionSink {
+  void advanced(Transaction&, Direction) noexcept override {}
+  void finished(Transaction& transaction) noexcept override {
+    ++transactions;
+    benchmark::DoNotOptimize(&transaction);
+  }
+  uint64_t transactions = 0;
+};
 
-std::span<const uint8_t> bytes_of(const std::string& text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+// Whole flows through the parsers: recognition, transactions, their memory.
+void dissect_flow(benchmark::State& state, const std::vector<Segment>& segments, bool stream) {
+  Arena arena(size_t{16} << 20, true);
+  ProtocolCrypto crypto;
+  DissectorLane lane{{arena, {}, {}}, {arena, crypto}};
+  Silence sink;
+  for (auto _ : state) {
+    Dissector dissector;
+    for (const Segment& segment : segments) {
+      const Direction from = segment.reply ? Direction::Reply : Direction::Original;
+      const std::span bytes(reinterpret_cast<const uint8_t*>(segment.payload.data()),
+                            segment.payload.size());
+      if (stream) {
+        dissector.bytes(lane, from, bytes, false, sink);
+      } else {
+        dissector.datagram(lane, from, bytes, sink);
+      }
+    }
+    dissector.end(sink);
+  }
+  if (sink.transactions != static_cast<uint64_t>(state.iterations())) state.SkipWithError("not one transaction a flow");
 }
 
-void read_tls_hello(benchmark::State& state) {
-  TlsHello hello;
-  for (auto _ : state) benchmark::DoNotOptimize(parse_tls_hello(bytes_of(client_hello()), hello));
+void dissect_http(benchmark::State& state) {
+  dissect_flow(state, {{false, http_request()}, {true, http_answer()}}, true);
 }
-BENCHMARK(read_tls_hello);
+BENCHMARK(dissect_http);
 
-void read_dns_message(benchmark::State& state) {
-  DnsMessage message;
-  for (auto _ : state) benchmark::DoNotOptimize(parse_dns_message(bytes_of(dns_query()), message));
+void dissect_tls_hello(benchmark::State& state) {
+  dissect_flow(state, {{false, client_hello()}}, true);
 }
-BENCHMARK(read_dns_message);
+BENCHMARK(dissect_tls_hello);
+
+void dissect_dns_query(benchmark::State& state) {
+  dissect_flow(state, {{false, dns_query()}}, false);
+}
+BENCHMARK(dissect_dns_query);
 
 void arena_block(benchmark::State& state) {
   Arena arena(size_t{16} << 20, true);

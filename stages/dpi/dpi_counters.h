@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "stages/dpi/stream/tcp_stream.h"
+
 namespace sluice {
 
 // What a lane's dpi counts. One writing worker. Help texts stand in dpi.cc.
@@ -30,6 +32,9 @@ struct DpiCounters {
   uint64_t scanned_packets = 0;
   uint64_t alerts = 0;
   uint64_t signature_drops = 0;
+  uint64_t sessions_evicted = 0;
+  uint64_t stream_drops = 0;
+  StreamCounters streams;
 };
 
 }  // namespace sluice

@@ -7,7 +7,8 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
-#include <vector>
+
+#include "stages/dpi/rules_section.h"
 
 namespace sluice {
 
@@ -31,26 +32,66 @@ std::shared_ptr<const ApplicationNames> application_names() {
   return names;
 }
 
-std::vector<std::string> signature_files(ConfigSection& section, const CompileContext& context) {
-  std::vector<std::string> files = section.strings("signatures");
-  for (std::string& file : files) {
-    if (!context.base_dir.empty() && !file.starts_with('/')) file = context.base_dir + "/" + file;
-  }
-  files.insert(files.end(), context.extra_rules.begin(), context.extra_rules.end());
-  return files;
+// What a stream, a parser's blocks and a rule's memory take of a flow on the
+// average: most say less than a kilobyte before they are decided.
+size_t default_stream_bytes(uint32_t max_flows) {
+  return 16 * kMiB + size_t{4096} * max_flows;
+}
+
+StreamOptions stream_options(const DpiSettings& settings, bool replay, bool midstream) {
+  StreamOptions options;
+  options.depth = settings.depth;
+  options.midstream = midstream;
+  options.lossy = replay;
+  return options;
 }
 
 }  // namespace
 
-DpiPart::DpiPart(const DpiPolicy& policy, bool prefault)
+DpiPart::DpiPart(const DpiPolicy& policy, const Directory& directory, bool replay)
+    // A replay's memory may come page by page: nothing waits for it.
     : settings(policy.settings),
-      arena(policy.settings.arena_bytes, prefault),
-      pool(policy.settings.max_flows, prefault) {
-  if (!policy.signatures->empty()) scanner.emplace(policy.signatures);
+      arena(policy.settings.arena_bytes, !replay),
+      pool(policy.settings.max_flows, !replay),
+      memory(policy.settings.stream_bytes, !replay),
+      streams(stream_options(settings, replay, settings.midstream)),
+      picked_up(stream_options(settings, replay, true)),
+      dissectors{{memory, {}, {}}, {memory, crypto}},
+      session_slab_(sizeof(Session), policy.settings.max_flows * kSessionsPerFlow, !replay) {
+  if (!policy.rules->empty()) detector.emplace(policy.rules, directory);
 }
 
 DpiPart::~DpiPart() {
   while (first() != nullptr) end(first());
+  while (Session* session = oldest_session()) {
+    session->dissector.forget();
+    session->stream.release();
+    session->rules.release();
+    end_session(session);
+  }
+}
+
+Session* DpiPart::begin_session(Flow& flow) noexcept {
+  void* block = session_slab_.take();
+  if (block == nullptr) return nullptr;
+  auto* session = new (block) Session;
+  session->part = this;
+  session->flow = &flow;
+  session->next = sessions_.first;
+  (sessions_.first != nullptr ? sessions_.first->prev : sessions_.last) = session;
+  sessions_.first = session;
+  refer();
+  return session;
+}
+
+void DpiPart::end_session(Session* session) noexcept {
+  DpiPart& part = *session->part;
+  auto& list = part.sessions_;
+  (session->next != nullptr ? session->next->prev : list.last) = session->prev;
+  (session->prev != nullptr ? session->prev->next : list.first) = session->next;
+  session->~Session();
+  part.session_slab_.give_back(session);
+  part.unrefer();
 }
 
 Inspection* DpiPart::begin(Flow& flow) noexcept {
@@ -102,6 +143,9 @@ std::unique_ptr<const StagePolicy> compile_dpi_policy(ConfigSection section,
   const auto arena_mb = section.integer("arena_mb", 4, 1 << 16);
   settings.arena_bytes =
       arena_mb ? static_cast<size_t>(*arena_mb) * kMiB : default_arena_bytes(settings.max_flows);
+  const auto stream_mb = section.integer("stream_mb", 4, 1 << 16);
+  settings.stream_bytes =
+      stream_mb ? static_cast<size_t>(*stream_mb) * kMiB : default_stream_bytes(settings.max_flows);
   settings.packets_tcp =
       static_cast<uint8_t>(section.integer("packets_tcp", settings.packets_tcp, 1, 255));
   settings.packets_udp =
@@ -112,14 +156,16 @@ std::unique_ptr<const StagePolicy> compile_dpi_policy(ConfigSection section,
                                  {{"bypass", OnOverload::Bypass}, {"drop", OnOverload::Drop}});
   settings.max_cycles =
       static_cast<uint64_t>(section.integer("max_cycles", 0, 0, int64_t{1} << 40));
-  policy->signatures =
-      SignatureSet::load(signature_files(section, context), context.directory, section.errors());
-  section.finish();
+  settings.midstream = section.boolean("midstream", settings.midstream);
+  settings.depth = static_cast<uint64_t>(section.integer(
+      "depth", static_cast<int64_t>(settings.depth), 0, int64_t{1} << 40));
   // Given even where this stage is wrong, so that the firewall's rules are
   // checked against them all the same.
   policy->names = application_names();
   context.directory.applications = *policy->names;
-  if (!policy->signatures || section.errors().all().size() != errors_before) return nullptr;
+  policy->rules = compile_rules(section.table("rules"), context, policy->coverage);
+  section.finish();
+  if (!policy->rules || section.errors().all().size() != errors_before) return nullptr;
   return policy;
 }
 
@@ -127,12 +173,12 @@ std::unique_ptr<LanePart> create_dpi_part(const StagePolicy& policy,
                                           const StageResources& resources) {
   const auto& dpi = static_cast<const DpiPolicy&>(policy);
   try {
-    // A replay's memory may come page by page: nothing waits for it.
-    return std::make_unique<DpiPart>(dpi, !resources.replay);
+    return std::make_unique<DpiPart>(dpi, *resources.directory, resources.replay);
   } catch (const std::bad_alloc&) {
     throw std::runtime_error(
         "stage dpi: not enough memory for max_flows = " + std::to_string(dpi.settings.max_flows) +
-        ", arena_mb = " + std::to_string(dpi.settings.arena_bytes / kMiB));
+        ", arena_mb = " + std::to_string(dpi.settings.arena_bytes / kMiB) +
+        ", stream_mb = " + std::to_string(dpi.settings.stream_bytes / kMiB));
   }
 }
 

@@ -13,27 +13,39 @@
 #include "stages/dpi/arena.h"
 #include "stages/dpi/inspection.h"
 #include "stages/dpi/ndpi_engine.h"
-#include "stages/dpi/signature_scanner.h"
-#include "stages/dpi/signature_set.h"
+#include "stages/dpi/protocol/dissector.h"
+#include "stages/dpi/protocol/protocol_crypto.h"
+#include "stages/dpi/detection/detector.h"
+#include "stages/dpi/rules/rule_loader.h"
+#include "stages/dpi/session.h"
+#include "stages/dpi/slab.h"
+#include "stages/dpi/stream/tcp_stream.h"
 
 namespace sluice {
 
 enum class OnOverload : uint8_t { Bypass, Drop };
 
 struct DpiSettings {
-  uint32_t max_flows = 16384;  // inspected at once, a lane
+  uint32_t max_flows = 16384;  // undecided at once, a lane; kSessionsPerFlow as many are read
   size_t arena_bytes = 0;      // for what nDPI and libgcrypt allocate, a lane
   uint8_t packets_tcp = 80;    // looked at before a flow is given up
   uint8_t packets_udp = 24;    // the same for all that isn't TCP
   bool guess = true;           // by port and address, when the payload doesn't tell
   OnOverload on_overload = OnOverload::Bypass;
   uint64_t max_cycles = 0;  // TSC cycles for one packet; 0: no bound
+  bool midstream = false;   // connections whose beginning was not seen are read as streams
+  uint64_t depth = uint64_t{1} << 20;  // bytes a direction that are read; 0: all
+  size_t stream_bytes = 0;  // for streams, parsers and what rules remember, a lane
 };
+
+// Flows are read for longer than nDPI takes to name them.
+inline constexpr uint32_t kSessionsPerFlow = 4;
 
 class DpiPolicy : public StagePolicy {
  public:
   DpiSettings settings;
-  std::shared_ptr<const SignatureSet> signatures;  // never null
+  std::shared_ptr<const rules::RuleSet> rules;  // never null
+  rules::RuleCoverage coverage;
   std::shared_ptr<const ApplicationNames> names;
 };
 
@@ -42,7 +54,7 @@ class DpiPolicy : public StagePolicy {
 class DpiPart : public LanePart {
  public:
   // Throws std::runtime_error, std::bad_alloc.
-  DpiPart(const DpiPolicy& policy, bool prefault);
+  DpiPart(const DpiPolicy& policy, const Directory& directory, bool replay);
   ~DpiPart() override;
 
   // ---- worker ----
@@ -58,11 +70,24 @@ class DpiPart : public LanePart {
   void end(Inspection* inspection) noexcept;
   Inspection* first() noexcept { return cheap_.first ? cheap_.first : precious_.first; }
 
+  // Null if all are taken.
+  Session* begin_session(Flow& flow) noexcept;
+  // Returns it to its part; all that it held has been given back.
+  static void end_session(Session* session) noexcept;
+  Session* oldest_session() noexcept { return sessions_.last; }
+  uint32_t sessions() const noexcept { return session_slab_.in_use(); }
+  uint32_t max_sessions() const noexcept { return session_slab_.capacity(); }
+
   const DpiSettings settings;
-  Arena arena;
+  Arena arena;  // of nDPI and its libraries
   NdpiEngine engine;
   InspectionPool pool;
-  std::optional<SignatureScanner> scanner;  // none without signatures
+  Arena memory;                          // of streams, parsers and rules
+  const StreamOptions streams;           // of connections seen from their beginning
+  const StreamOptions picked_up;         // of those that were not, as far as they are read
+  ProtocolCrypto crypto;
+  DissectorLane dissectors;
+  std::optional<rules::Detector> detector;  // none without rules
 
  private:
   struct List {
@@ -77,6 +102,11 @@ class DpiPart : public LanePart {
   void unlink(Inspection* inspection) noexcept;
 
   List cheap_, precious_;
+  Slab session_slab_;
+  struct {
+    Session* first = nullptr;
+    Session* last = nullptr;
+  } sessions_;
 };
 
 std::unique_ptr<const StagePolicy> compile_dpi_policy(ConfigSection section,

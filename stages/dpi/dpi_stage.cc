@@ -13,13 +13,7 @@ namespace sluice {
 
 namespace {
 
-// Packets of a decided DNS flow that are read on: resolvers send queries of one
-// name (A, AAAA) from one port, some send many.
-constexpr unsigned kDnsPackets = 64;
-
 constexpr unsigned kMaxEvictions = 4;  // for one packet
-
-constexpr unsigned kMaxMatches = 16;  // signatures told of one packet
 
 // Bytes from the IP header on, without Ethernet padding.
 uint16_t ip_length(rte_mbuf* m) {
@@ -44,7 +38,8 @@ size_t host_bytes(uint32_t flow_capacity) {
 DpiStage::DpiStage(const StageResources& resources)
     : Stage(resources),
       reporter_(resources.events, resources.lane, host_bytes(resources.flow_capacity),
-                !resources.replay, resources.under_way, counters_) {}
+                !resources.replay, resources.under_way, counters_),
+      reader_(resources_, reporter_, counters_) {}
 
 void DpiStage::process(Burst& burst, const StagePolicy&, LanePart* lane_part) noexcept {
   auto& part = static_cast<DpiPart&>(*lane_part);
@@ -53,45 +48,97 @@ void DpiStage::process(Burst& burst, const StagePolicy&, LanePart* lane_part) no
     if (p.flow == nullptr) continue;
     if ((p.flags & kMetaIcmpError) == 0) {
       visit(m, *p.flow, part, burst.generation);
-    } else if (part.scanner) {
+    } else if (part.detector) {
       // It carries nothing of the flow that it quotes, and says nothing against it.
-      scan(m, *p.flow, *part.scanner);
+      rule(m, *p.flow, reader_.read_alone(m, *p.flow, part));
     }
   }
 }
 
 void DpiStage::visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation) noexcept {
   Slot& state = slot<Slot>(flow);
-  if (state.generation != generation) ask_signatures(state, flow, part, generation);
-  // An earlier stage has said something new, which no signature asks for.
+  if (state.generation != generation) ask_rules(state, flow, part, generation);
+  // An earlier stage has said something new, which no rule asks for.
   if (state.blocked) {
     drop(m, own_reason(static_cast<unsigned>(DpiReason::Signature)));
-    return block(flow, generation);
+    return block(flow, part, generation);
   }
-  if (state.watches_dns) {
-    watch_dns(m, flow);
-  } else if (context(flow).app_progress != AppProgress::Final) {
-    if (!classify(m, flow, part)) return;
+  const auto undecided = [&] { return context(flow).app_progress != AppProgress::Final; };
+  if (state.session() == nullptr && (undecided() || state.wanted)) {
+    Session* fresh = begin_session(flow, part);
+    if (fresh == nullptr) {
+      if (!overloaded(m, flow, part.settings.on_overload)) return;
+    } else {
+      state.read_by(fresh);
+    }
   }
-  if (state.wanted && scan(m, flow, *part.scanner)) return block(flow, generation);
-  const bool decided = context(flow).app_progress == AppProgress::Final && !state.watches_dns;
-  if (decided && !state.wanted) settle(flow, generation, upstream(flow));
+  if (Session* session = state.session()) {
+    if (undecided() && !classify(m, *session, part)) return;
+    const Ruling ruling = reader_.read(m, *session, part, state.wanted, generation);
+    rule(m, flow, ruling);
+    if (ruling.blocks) return block(flow, part, generation);
+    if (!undecided() && reader_.done(*session, part, state.wanted)) {
+      end_session(*session, part, state.wanted);
+      state.wanted = 0;
+    }
+  }
+  if (!undecided() && state.session() == nullptr && !state.wanted) {
+    settle(flow, generation, upstream(flow));
+  }
 }
 
-void DpiStage::ask_signatures(Slot& state, const Flow& flow, const DpiPart& part,
-                              uint16_t generation) noexcept {
+void DpiStage::ask_rules(Slot& state, const Flow& flow, const DpiPart& part,
+                         uint16_t generation) noexcept {
   state.generation = generation;
-  state.wanted = part.scanner && part.scanner->wants(flow);
+  state.wanted = part.detector && part.detector->set().may_fit(flow_ends(flow));
   state.blocked = 0;
 }
 
-bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
-  Slot& state = slot<Slot>(flow);
-  Inspection* inspection = state.inspection();
+void DpiStage::rule(rte_mbuf* m, Flow& flow, const Ruling& ruling) noexcept {
+  if (ruling.alerted) slot<Slot>(flow).alerted = 1;
+  if (ruling.renamed) raise_revision(flow);
+  if (ruling.verdict == Verdict::Pass) return;
+  give_verdict(m, ruling.verdict, own_reason(static_cast<unsigned>(ruling.reason)));
+}
+
+Session* DpiStage::begin_session(Flow& flow, DpiPart& part) noexcept {
+  Session* session = part.begin_session(flow);
+  if (session == nullptr) {
+    // Who has been read for longest gives way, and begins anew in his middle.
+    if (part.settings.on_overload == OnOverload::Drop) return nullptr;
+    Session* oldest = part.oldest_session();
+    if (oldest == nullptr) return nullptr;
+    ++counters_.sessions_evicted;
+    end_session(*oldest, part, slot<Slot>(*oldest->flow).wanted);
+    session = part.begin_session(flow);
+    if (session == nullptr) return nullptr;
+  }
+  session->resumed = slot<Slot>(flow).read_before;
+  session->picked_up = session->resumed || (flow.flags & kFlowPickedUp) != 0;
+  return session;
+}
+
+void DpiStage::end_session(Session& session, DpiPart& part, bool rules) noexcept {
+  Flow& flow = *session.flow;
+  if (Inspection* inspection = session.inspection) {
+    ArenaScope scope(&inspection->part->arena);
+    give_up(flow, *inspection);
+  }
+  const Ruling ruling = reader_.end(session, part, rules);
+  if (ruling.alerted) slot<Slot>(flow).alerted = 1;
+  if (ruling.renamed) raise_revision(flow);
+  slot<Slot>(flow).read_by(nullptr);
+  slot<Slot>(flow).read_before = 1;
+  DpiPart::end_session(&session);
+}
+
+bool DpiStage::classify(rte_mbuf* m, Session& session, DpiPart& present) noexcept {
+  Flow& flow = *session.flow;
+  Inspection* inspection = session.inspection;
   if (inspection == nullptr) {
     inspection = begin(flow, present);
     if (inspection == nullptr) return overloaded(m, flow, present.settings.on_overload);
-    state.inspect(inspection);
+    session.inspection = inspection;
     ++counters_.flows;
   }
   DpiPart& part = *inspection->part;
@@ -110,9 +157,6 @@ bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
   }
 
   const PacketMeta& p = meta(m);
-  inspection->time_ns = p.time_ns;
-  inspection->ingress = m->port;
-  inspection->direction = direction(p);
   ++inspection->packets;
   const uint16_t length = ip_length(m);
   ++counters_.packets;
@@ -123,7 +167,6 @@ bool DpiStage::classify(rte_mbuf* m, Flow& flow, DpiPart& present) noexcept {
       part.engine.inspect(*inspection->ndpi, l3_header<const uint8_t>(m), length, p.time_ns);
   // Before events are written: they say what the context says.
   tell(flow, found, found.known() ? AppProgress::Partial : AppProgress::Inspecting);
-  if (reporter_.observe(m, flow, *inspection, found)) raise_revision(flow);
   const bool too_long =
       part.settings.max_cycles != 0 && rte_rdtsc() - begin > part.settings.max_cycles;
   if (too_long) ++counters_.cycles_exceeded;
@@ -181,55 +224,11 @@ bool DpiStage::overloaded(rte_mbuf* m, Flow& flow, OnOverload action) noexcept {
   return true;
 }
 
-void DpiStage::watch_dns(rte_mbuf* m, Flow& flow) noexcept {
-  Slot& state = slot<Slot>(flow);
-  if (reporter_.observe_dns(m, flow)) raise_revision(flow);
-  state.watch_dns(static_cast<unsigned>(state.place) - 1);
-}
-
-bool DpiStage::scan(rte_mbuf* m, Flow& flow, SignatureScanner& scanner) noexcept {
-  ++counters_.scanned_packets;
-  SignatureMatch matches[kMaxMatches];
-  const unsigned n = scanner.scan(m, matches, kMaxMatches);
-  if (n != 0) slot<Slot>(flow).alerted = 1;
-  bool dropped = false;
-  for (unsigned i = 0; i < n; ++i) {
-    const SignatureMatch& match = matches[i];
-    ++counters_.alerts;
-    dropped = dropped || match.drop;
-    Event* e =
-        resources_.events != nullptr ? resources_.events->allocate(EventType::Alert) : nullptr;
-    if (e == nullptr) continue;
-    const PacketMeta& p = meta(m);
-    describe_flow(*e, flow);
-    e->lane = resources_.lane;
-    e->time_ns = p.time_ns;
-    e->ingress = m->port;
-    e->direction = direction(p);
-    e->action = match.drop ? Verdict::Drop : Verdict::Pass;
-    if (match.drop) e->reason = own_reason(static_cast<unsigned>(DpiReason::Signature));
-    e->signature_id = match.sid;
-    e->signature_gid = match.gid;
-    e->signature_rev = match.rev;
-    e->signature_msg = match.msg;
-    e->signature_severity = 3;  // of a rule without classtype or priority
-    resources_.events->publish(e);
-  }
-  if (!dropped) return false;
-  ++counters_.signature_drops;
-  drop(m, own_reason(static_cast<unsigned>(DpiReason::Signature)));
-  return true;
-}
-
 // None of its packets comes here any more, so nothing more will be learnt.
-void DpiStage::block(Flow& flow, uint16_t generation) noexcept {
+void DpiStage::block(Flow& flow, DpiPart& part, uint16_t generation) noexcept {
   Slot& state = slot<Slot>(flow);
+  if (Session* session = state.session()) end_session(*session, part, state.wanted);
   state.blocked = 1;
-  if (Inspection* inspection = state.inspection()) {
-    ArenaScope scope(&inspection->part->arena);
-    give_up(flow, *inspection);
-  }
-  state.watch_dns(0);
   settle(flow, generation, upstream(flow), Verdict::Drop,
          own_reason(static_cast<unsigned>(DpiReason::Signature)));
 }
@@ -247,9 +246,8 @@ void DpiStage::decide(Flow& flow, Inspection& inspection, const Classification& 
   if (!found.known()) ++counters_.unknown;
   ++applications_[found.app < kMaxApplications ? found.app : 0];
   tell(flow, found, AppProgress::Final);
-  if (reporter_.conclude(flow, inspection, found)) raise_revision(flow);
+  if (reporter_.name_unnamed(flow, NdpiEngine::host_name(*inspection.ndpi))) raise_revision(flow);
   abandon(flow, inspection);
-  if (flow.key.proto == IPPROTO_UDP && is_dns(found)) slot<Slot>(flow).watch_dns(kDnsPackets);
 }
 
 void DpiStage::tell(Flow& flow, const Classification& found, AppProgress progress) noexcept {
@@ -266,16 +264,13 @@ void DpiStage::tell(Flow& flow, const Classification& found, AppProgress progres
 }
 
 void DpiStage::abandon(Flow& flow, Inspection& inspection) noexcept {
-  slot<Slot>(flow).inspect(nullptr);
+  if (Session* session = slot<Slot>(flow).session()) session->inspection = nullptr;
   inspection.part->end(&inspection);
 }
 
 void DpiStage::flow_ended(Flow& flow, Event* record) noexcept {
   Slot& state = slot<Slot>(flow);
-  if (Inspection* inspection = state.inspection()) {
-    ArenaScope scope(&inspection->part->arena);
-    give_up(flow, *inspection);
-  }
+  if (Session* session = state.session()) end_session(*session, *session->part, state.wanted);
   if (record != nullptr) record->alerted = state.alerted;
   state = {};
   const HostName* host = context(flow).host;
@@ -288,10 +283,16 @@ void DpiStage::flow_ended(Flow& flow, Event* record) noexcept {
 
 void DpiStage::release_references(LanePart& old, unsigned budget) noexcept {
   auto& part = static_cast<DpiPart&>(old);
-  for (; budget > 0 && part.first() != nullptr; --budget) {
-    Inspection* inspection = part.first();
-    ++counters_.restarted;
-    abandon(*inspection->flow, *inspection);
+  for (; budget > 0; --budget) {
+    if (Inspection* inspection = part.first()) {
+      ++counters_.restarted;
+      abandon(*inspection->flow, *inspection);
+    } else if (Session* session = part.oldest_session()) {
+      ++counters_.restarted;
+      end_session(*session, part, false);
+    } else {
+      return;
+    }
   }
 }
 

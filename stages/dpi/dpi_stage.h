@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Sluice authors
 
-// dpi on a worker: hands a flow's first packets to nDPI, scans payloads for
-// signatures, tells the flow context what it found.
+// dpi on a worker: hands a flow's first packets to nDPI, reads what it says with
+// SessionReader, tells the flow context what was found.
 #pragma once
 
 #include <array>
@@ -12,10 +12,9 @@
 #include "stages/dpi/dpi_counters.h"
 #include "stages/dpi/dpi_policy.h"
 #include "stages/dpi/flow_reporter.h"
+#include "stages/dpi/session_reader.h"
 
 namespace sluice {
-
-enum class DpiReason : uint8_t { Signature, Overload };
 
 class DpiStage : public Stage {
  public:
@@ -38,42 +37,37 @@ class DpiStage : public Stage {
  private:
   // A flow's private state.
   struct Slot {
-    // The inspection's address in cache lines (the pool cuts whole ones, and user
-    // space ends at 2^47); or how many packets are still read for DNS queries.
+    // The session's address in cache lines (the pool cuts whole ones, and user
+    // space ends at 2^47).
     uint64_t place : 41;
-    uint64_t watches_dns : 1;
-    // What the signatures of that policy say of the flow; 0: they were not asked.
+    // What the rules of that policy say of the flow; 0: they were not asked.
     uint64_t wanted : 1;   // a rule may fit its packets
-    uint64_t blocked : 1;  // a rule has dropped it
+    uint64_t blocked : 1;  // a rule has stopped it
     uint64_t generation : 16;
-    uint64_t alerted : 1;  // a signature has matched, under any policy
+    uint64_t alerted : 1;    // a rule has matched, under any policy
+    uint64_t read_before : 1;  // a session has ended before: the next begins in the middle
 
-    Inspection* inspection() const noexcept {
-      return watches_dns ? nullptr : reinterpret_cast<Inspection*>(uintptr_t{place} << 6);
+    Session* session() const noexcept {
+      return reinterpret_cast<Session*>(uintptr_t{place} << 6);
     }
-    void inspect(const Inspection* inspection) noexcept {
-      place = reinterpret_cast<uintptr_t>(inspection) >> 6;
-      watches_dns = 0;
-    }
-    void watch_dns(unsigned packets) noexcept {
-      place = packets;
-      watches_dns = packets != 0;
+    void read_by(const Session* session) noexcept {
+      place = reinterpret_cast<uintptr_t>(session) >> 6;
     }
   };
   static_assert(sizeof(Slot) == 8);
 
   void visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation) noexcept;
-  void ask_signatures(Slot& state, const Flow& flow, const DpiPart& part,
-                      uint16_t generation) noexcept;
+  void ask_rules(Slot& state, const Flow& flow, const DpiPart& part, uint16_t generation) noexcept;
   // False if the packet was dropped.
-  bool classify(rte_mbuf* m, Flow& flow, DpiPart& part) noexcept;
+  bool classify(rte_mbuf* m, Session& session, DpiPart& part) noexcept;
   Inspection* begin(Flow& flow, DpiPart& part) noexcept;
   void evict(Inspection& inspection) noexcept;
+  Session* begin_session(Flow& flow, DpiPart& part) noexcept;
+  void end_session(Session& session, DpiPart& part, bool rules) noexcept;
   bool overloaded(rte_mbuf* m, Flow& flow, OnOverload action) noexcept;
-  void watch_dns(rte_mbuf* m, Flow& flow) noexcept;
-  // True if a signature has dropped the packet.
-  bool scan(rte_mbuf* m, Flow& flow, SignatureScanner& scanner) noexcept;
-  void block(Flow& flow, uint16_t generation) noexcept;
+  // Carries out what the session's reader says of the packet.
+  void rule(rte_mbuf* m, Flow& flow, const Ruling& ruling) noexcept;
+  void block(Flow& flow, DpiPart& part, uint16_t generation) noexcept;
 
   // Within the arena scope of the inspection's part.
   void give_up(Flow& flow, Inspection& inspection) noexcept;
@@ -84,6 +78,7 @@ class DpiStage : public Stage {
   DpiCounters counters_;
   std::array<uint64_t, kMaxApplications> applications_{};
   FlowReporter reporter_;
+  SessionReader reader_;
 };
 
 }  // namespace sluice

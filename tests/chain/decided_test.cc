@@ -158,10 +158,10 @@ TEST(Decided, ABlockedConnectionGoesSoonAndANewOneIsJudgedAfresh) {
 }
 
 // What hides behind the quote of an error about a flow that nobody looks at any more.
-TEST(Decided, AnIcmpErrorAboutADecidedFlowMeetsTheIcmpSignatures) {
+TEST(Decided, AnIcmpErrorAboutADecidedFlowMeetsTheIcmpRules) {
   const std::string file = ::testing::TempDir() + "decided_test.rules";
   std::ofstream(file) << "drop icmp any any -> any any (msg:\"m\"; content:\"EVIL\"; sid:1;)\n";
-  TestAppliance box(wire_toml("[stage.dpi]\nsignatures = [\"" + file + "\"]\n"));
+  TestAppliance box(wire_toml("[stage.dpi.rules]\ncache = \"\"\nfiles = [\"" + file + "\"]\n"));
   std::remove(file.c_str());
   converse(box, 3);
   ASSERT_NE(box.only_flow()->decided, 0);

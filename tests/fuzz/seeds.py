@@ -6,9 +6,8 @@
   tests/fuzz/seeds.py FOLDER      writes FOLDER/<target>/*
 
 parse: frames of the sample capture behind a byte of options, and cuts of them;
-http, dns, tls: their payloads; http_stream: both sides of a connection; config,
-signature_rule: the example files;
-rule: a rule for each subject of the language;
+http_stream: both sides of a connection; config: the example files; rule: the
+sample's rules and one for each subject of the language;
 fragments: whole, reversed, overlapping and missing pieces; stream: decisions of
 chance, a few of each kind of plan.
 """
@@ -18,6 +17,8 @@ import random
 import struct
 import sys
 import zlib
+
+import protocol_seeds
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..')
 
@@ -140,7 +141,7 @@ def main():
         sys.exit(__doc__)
     out = sys.argv[1]
     sample = list(frames(os.path.join(ROOT, 'app', 'sample', 'office.pcap')))
-    parse, http, dns, tls = (Corpus(out, t) for t in ('parse', 'http', 'dns', 'tls'))
+    parse = Corpus(out, 'parse')
     seen, conversations = set(), {}
     for frame in sample:
         found = transport(frame)
@@ -156,15 +157,10 @@ def main():
             parse.add(b'\x00' + frame[:len(frame) // 2])
         if found and found[3]:
             proto, source, destination, payload = found
-            if proto == 17 and 53 in (source, destination):
-                dns.add(payload)
-            elif proto == 6 and destination == 80:
-                http.add(payload)
+            if proto == 6 and destination == 80:
                 conversations.setdefault(source, []).append(said(False, payload))
             elif proto == 6 and source == 80:
                 conversations.setdefault(destination, []).append(said(True, payload))
-            elif proto == 6 and payload[0] == 22:
-                tls.add(payload)
     for frame in (frame for frame in sample if frame[12:14] == b'\x08\x00'):
         quoting = bytearray(frame[:34]) + b'\x03\x03\x00\x00\x00\x00\x00\x00' + frame[14:42]
         struct.pack_into('>H', quoting, 16, len(quoting) - 14)
@@ -177,18 +173,16 @@ def main():
     for name in sorted(os.listdir(examples)):
         with open(os.path.join(examples, name), 'rb') as f:
             config.add(f.read() + b'lane[0].lcore=3')
-    rules = Corpus(out, 'signature_rule')
-    with open(os.path.join(ROOT, 'app', 'sample', 'office.rules'), 'rb') as f:
-        rules.add(f.read())
-    rules.add(b'alert udp [10.0.0.0/8,!10.1.0.0/16] 1024: <> any [53,!5353] '
-              b'(msg:"a \\"quoted\\" name"; content:!"|de ad|be\\;ef"; pcre:"/a[^\\/]+b/smi"; '
-              b'sid:1; rev:2;)\n')
     language = Corpus(out, 'rule')
+    with open(os.path.join(ROOT, 'app', 'sample', 'office.rules'), 'rb') as f:
+        language.add(f.read())
     for rule in RULES:
         language.add(rule.encode() + b'\n')
     language.add('\n'.join(RULES).encode())
     fragment_seeds(Corpus(out, 'fragments'))
     http_stream_seeds(Corpus(out, 'http_stream'), conversations.values())
+    protocol_seeds.write(lambda target: Corpus(out, target),
+                         [found for found in map(transport, sample) if found and found[3]])
     streams, chance = Corpus(out, 'stream'), random.Random(1)
     for how in range(0, 128, 3):
         streams.add(bytes([how]) + chance.randbytes(1500))

@@ -105,12 +105,14 @@ placement_one() {
 }
 export -f placement_one
 
-# Exit code 2 is a rule file beyond the subset that Sluice reads.
+# Exit code 2: a rule is beyond what Sluice evaluates.
 rules_one() {
-  local case capture rules log status=0
-  IFS=$'\t' read -r case capture rules <<<"$2"
+  local case capture rules midstream log status=0
+  IFS=$'\t' read -r case capture rules midstream <<<"$2"
   log=$out/rules/$case
+  [ "$midstream" = 1 ] && midstream=true || midstream=false
   timeout -k 5 60 "$1" replay --in "$capture" --rules "$rules" --eve "$log.json" \
+    --set stage.dpi.rules.on_unsupported=fail --set "stage.dpi.midstream=$midstream" \
     >"$log.summary" 2>"$log.err" || status=$?
   case $status in
     0) ;;
@@ -147,7 +149,7 @@ rules() {
   local list=$out/cases.txt folder=$corpus/pcaps/suricata read
   local least_read=6 least_agreement=16 compared=$out/rules-compared.txt
   awk -F'\t' -v d="$folder" -v OFS='\t' \
-    'NR > 1 { print $1, d "/pcaps/" $3, d "/rules/" $4 }' "$folder/cases.tsv" >"$list"
+    'NR > 1 { print $1, d "/pcaps/" $3, d "/rules/" $4, $7 }' "$folder/cases.tsv" >"$list"
   each "$list" bash -c 'rules_one "$@"' _ "$release" | tee "$out/rules.txt"
   total=$(wc -l <"$list")
   read=$(find "$out/rules" -name '*.json' | wc -l)

@@ -168,6 +168,31 @@ def reject_case():
     write('reject', map(ethernet, frames))
 
 
+def rules_case():
+    frames = []
+    for client, server in FAMILIES:
+        def of_client(port, seq, payload, ack=5001):
+            return tcp(client, server, 40000, port, PSH | ACK, seq, ack, payload)
+
+        def of_server(port, seq, payload, ack):
+            return tcp(server, client, port, 40000, PSH | ACK, seq, ack, payload)
+        frames += conversation(client, server, 80, b'GET /secr')[:4]              # 0..3, 19..22
+        frames += [
+            of_client(80, 1010, b'et HTTP/1.1\r\nHost: www.example.org\r\n\r\n'),  # 4, 23
+            of_server(80, 5001, b'HTTP/1.1 200 OK\r\n\r\n', 1050),                # 5, 24
+        ]
+        frames += conversation(client, server, 8080, b'a bad word')[:4]           # 6..9, 25..28
+        frames.append(of_server(8080, 5001, b'what?', 1001))                      # 10, 29
+        frames += conversation(client, server, 7777, b'hello')[:4]                # 11..14, 30..33
+        frames += [
+            of_client(7777, 1001, b'HELLO'),                                      # 15, 34
+            of_server(7777, 5008, b'in two', 1006),                               # 16, 35
+            of_server(7777, 5001, b'is cut ', 1006),                              # 17, 36
+            tcp(client, server, 40000, 7777, ACK, 1006, 5014),                    # 18, 37
+        ]
+    write('rules', map(ethernet, frames))
+
+
 def guess_case():
     junk = b'\x81\x02\x03\x04zzzz'
     write('guess', [ethernet(udp(client, server, 40000, 53, junk))
@@ -191,6 +216,6 @@ def link_type_case():
 
 
 if __name__ == '__main__':
-    for make in (fragment_case, vlan_case, reset_case, midstream_case, reject_case, guess_case,
-                 link_type_case):
+    for make in (fragment_case, vlan_case, reset_case, midstream_case, reject_case, rules_case,
+                 guess_case, link_type_case):
         make()

@@ -118,6 +118,7 @@ class Case:
         done = subprocess.run(
             [self.sluice, 'replay', '-c', self.path(run.get('config', 'chain.toml')), '--in',
              capture, '--eve', eve, '--out', out, '--json', *run.get('args', [])],
+            env={**os.environ, 'XDG_CACHE_HOME': scratch},  # compiled rules
             capture_output=True, text=True, timeout=120, check=False)
         self.compare('exit code', done.returncode, run.get('exit', 0))
         if run.get('error', '') not in done.stderr:

@@ -74,7 +74,16 @@ struct DnsParser::Question {
     at += 4;
     return !reader.failed();
   }
-  bool plausible() const { return type != 0 && is_class(question_class) && !name.cut; }
+  bool plausible() const {
+    return type != 0 && is_class(question_class) && !name.cut && !is_netbios();
+  }
+  // NetBIOS's name service has DNS's format, and names of 16 bytes with half a
+  // byte in each of 32 letters (RFC 1001 section 14.1).
+  bool is_netbios() const {
+    constexpr uint16_t kName = 32, kStatus = 33;
+    return (type == kName || type == kStatus) && name.size == 32 &&
+           name.text().find_first_not_of("ABCDEFGHIJKLMNOP") == std::string_view::npos;
+  }
 };
 
 DnsParser::~DnsParser() {

@@ -64,8 +64,9 @@ QuicPacket packet_type(uint32_t version, uint8_t first) {
   static constexpr std::array<QuicPacket, 4> kTypes = {QuicPacket::Initial, QuicPacket::ZeroRtt,
                                                        QuicPacket::Handshake, QuicPacket::Retry};
   const unsigned bits = first >> 4 & 3;
-  // RFC 9369 section 3.2 moves each on by one.
-  return kTypes[is_version2(version) ? (bits + 3) & 3 : bits];
+  // RFC 9369 section 3.2 moves each on by one; its first draft did not.
+  const bool moved = is_version2(version) && version != kVersion2Draft00;
+  return kTypes[moved ? (bits + 3) & 3 : bits];
 }
 
 bool read_connection_id(ByteReader& reader, QuicConnectionId& id) {

@@ -60,14 +60,14 @@ void read_flow(RuleBuilder& rule, const RuleValue& written) {
 }
 
 void read_app_protocol(RuleBuilder& rule, const RuleValue& written) {
-  static constexpr std::string_view kProtocols[] = {"http", "http1", "tls", "ssl",
-                                                    "dns",  "ssh",   "quic"};
+  static constexpr std::string_view kProtocols[] = {"http", "http1", "tls",  "ssl",
+                                                    "dns",  "ssh",   "quic", "failed"};
   RuleValue value = maybe_unquoted(written);
   const bool negated = value.take("!");
   const auto* known = std::find(std::begin(kProtocols), std::end(kProtocols), value.text);
   if (known == std::end(kProtocols)) {
     if (value.empty()) refuse(value, "a protocol");
-    refuse_unsupported(value, quoted(value.text), "http, tls, dns, ssh or quic");
+    refuse_unsupported(value, quoted(value.text), "http, tls, dns, ssh, quic or failed");
   }
   if (rule.rule().header.protocol >= RuleProtocol::Http) {
     refuse(value, "beside a header that names an application protocol", "one of the two");

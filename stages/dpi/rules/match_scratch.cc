@@ -7,6 +7,7 @@
 
 #include "stages/dpi/rules/match_scratch_parts.h"
 #include "stages/dpi/rules/pcre_expression.h"
+#include "stages/dpi/rules/transform.h"
 
 namespace sluice::rules {
 
@@ -78,7 +79,7 @@ bool MatchScratch::Transforms::run(std::span<const RuleTransform> transforms, Bu
     if (is_digest(kind) && (!view.complete || view.offset != 0)) return false;
     auto& out = bytes[turn++ & 1];
     if (view.size > out.size() && !is_digest(kind)) ++limits.transforms;
-    view.size = static_cast<uint32_t>(transform(kind, view.bytes(), out, digests));
+    view.size = static_cast<uint32_t>(transform(kind, view.bytes(), out));
     view.data = out.data();
   }
   return true;

@@ -15,7 +15,6 @@
 
 #include "stages/dpi/buffer.h"
 #include "stages/dpi/rules/match_scratch.h"
-#include "stages/dpi/rules/transform.h"
 
 namespace sluice::rules {
 
@@ -60,7 +59,6 @@ struct MatchScratch::Transforms {
            MatchLimits& limits) noexcept;
 
   std::array<std::array<uint8_t, kMaxTransformBytes>, 2> bytes;
-  DigestContexts digests;
 };
 
 }  // namespace sluice::rules

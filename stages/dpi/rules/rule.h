@@ -208,7 +208,7 @@ struct Rule {
   std::vector<RuleFlowint> flowints;
   std::optional<RuleThreshold> threshold;         // threshold
   std::optional<RuleThreshold> detection_filter;  // may stand beside it
-  std::optional<std::string> app_layer_protocol;  // app-layer-protocol
+  std::optional<std::string> app_layer_protocol;  // app-layer-protocol; "failed": none was found
   bool app_layer_protocol_negated = false;
   std::vector<std::string> more_app_layer_protocols;  // if negated: nor any of these
   std::vector<std::string> tls_versions;   // tls.version, ssl_version: "1.2", "ssl3"; any of them

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Sluice authors
 
+// OpenSSL's digests by themselves: its EVP, which it would rather have us use,
+// allocates at each one (EVP_DigestInit_ex2 makes the algorithm's context anew).
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "stages/dpi/rules/transform.h"
 
-#include <openssl/evp.h>
+#include <openssl/md5.h>
+#include <openssl/sha.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 namespace sluice::rules {
@@ -95,69 +101,37 @@ void strip_pseudo_headers(std::span<const uint8_t> in, Sink& out) noexcept {
   }
 }
 
-// OpenSSL's digests, fetched once: EVP_md5() and the others look the
-// implementation up, and allocate, at each use. A context a thread.
-class Digests {
- public:
-  static Digests& get() noexcept {
-    static Digests digests;
-    return digests;
-  }
-  EVP_MD* of(RuleTransform kind) const noexcept {
-    switch (kind) {
-      case RuleTransform::ToMd5:
-        return md5_;
-      case RuleTransform::ToSha1:
-        return sha1_;
-      default:
-        return sha256_;
-    }
-  }
-  bool complete() const noexcept { return md5_ && sha1_ && sha256_; }
+// The digest if there is room for all of it.
+template <size_t kSize, typename Digest>
+void put_digest(std::span<const uint8_t> in, std::span<uint8_t> out, Sink& sink,
+                Digest digest) noexcept {
+  std::array<uint8_t, kSize> value;
+  digest(in.data(), in.size(), value.data());
+  if (out.size() >= kSize) sink.put(value);
+}
 
- private:
-  Digests() noexcept
-      : md5_(EVP_MD_fetch(nullptr, "MD5", nullptr)),
-        sha1_(EVP_MD_fetch(nullptr, "SHA1", nullptr)),
-        sha256_(EVP_MD_fetch(nullptr, "SHA256", nullptr)) {}
-  EVP_MD *md5_, *sha1_, *sha256_;  // for as long as the process lives
-};
+void md5(const uint8_t* in, size_t size, uint8_t* out) noexcept {
+  MD5_CTX context;
+  MD5_Init(&context);
+  MD5_Update(&context, in, size);
+  MD5_Final(out, &context);
+}
+void sha1(const uint8_t* in, size_t size, uint8_t* out) noexcept {
+  SHA_CTX context;
+  SHA1_Init(&context);
+  SHA1_Update(&context, in, size);
+  SHA1_Final(out, &context);
+}
+void sha256(const uint8_t* in, size_t size, uint8_t* out) noexcept {
+  SHA256_CTX context;
+  SHA256_Init(&context);
+  SHA256_Update(&context, in, size);
+  SHA256_Final(out, &context);
+}
 
 }  // namespace
 
-DigestContexts::DigestContexts() {
-  for (size_t i = 0; i < kKinds; ++i) {
-    contexts_[i] = EVP_MD_CTX_new();
-    const EVP_MD* digest = Digests::get().of(static_cast<RuleTransform>(kFirst + i));
-    // The first initialisation allocates the digest's own state, later ones reuse it.
-    if (contexts_[i] != nullptr && digest != nullptr) {
-      EVP_DigestInit_ex2(contexts_[i], digest, nullptr);
-    }
-  }
-}
-
-DigestContexts::~DigestContexts() {
-  for (EVP_MD_CTX* context : contexts_) EVP_MD_CTX_free(context);
-}
-
-size_t DigestContexts::digest(RuleTransform kind, std::span<const uint8_t> in,
-                              std::span<uint8_t> out) noexcept {
-  EVP_MD_CTX* context = contexts_[static_cast<size_t>(kind) - kFirst];
-  uint8_t value[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  if (context == nullptr || EVP_DigestInit_ex2(context, nullptr, nullptr) != 1 ||
-      EVP_DigestUpdate(context, in.data(), in.size()) != 1 ||
-      EVP_DigestFinal_ex(context, value, &size) != 1 || size > out.size()) {
-    return 0;
-  }
-  std::memcpy(out.data(), value, size);
-  return size;
-}
-
-bool digests_available() noexcept { return Digests::get().complete(); }
-
-size_t transform(RuleTransform kind, std::span<const uint8_t> in, std::span<uint8_t> out,
-                 DigestContexts& digests) noexcept {
+size_t transform(RuleTransform kind, std::span<const uint8_t> in, std::span<uint8_t> out) noexcept {
   Sink sink(out);
   switch (kind) {
     case RuleTransform::Dotprefix:
@@ -177,9 +151,14 @@ size_t transform(RuleTransform kind, std::span<const uint8_t> in, std::span<uint
       for (const uint8_t c : in) sink.put(upper(c));
       break;
     case RuleTransform::ToMd5:
+      put_digest<MD5_DIGEST_LENGTH>(in, out, sink, md5);
+      break;
     case RuleTransform::ToSha1:
+      put_digest<SHA_DIGEST_LENGTH>(in, out, sink, sha1);
+      break;
     case RuleTransform::ToSha256:
-      return digests.digest(kind, in, out);
+      put_digest<SHA256_DIGEST_LENGTH>(in, out, sink, sha256);
+      break;
     case RuleTransform::UrlDecode:
       url_decode(in, sink);
       break;

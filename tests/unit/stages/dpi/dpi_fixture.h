@@ -6,6 +6,10 @@
 
 #include <gtest/gtest.h>
 
+#include <rte_tcp.h>
+
+#include <array>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -90,6 +94,8 @@ class DpiTest : public PacketTestWith<DpiFamily> {
     rte_mbuf* m = builder.mbuf(pool);
     flow.adopt(m, time_ns += 1'000'000);
     meta(m).flags |= more_flags;
+    const auto numbers = next_seq_;
+    if (numbers_segments && (meta(m).flags & kMetaTcp) != 0) number(m, flow);
     const StageState& state = flow.stage(0);
     bool passed = state.verdict == Verdict::Pass || !settled(flow);
     if (!settled(flow)) {
@@ -101,6 +107,7 @@ class DpiTest : public PacketTestWith<DpiFamily> {
       passed = meta(m).verdict == Verdict::Pass;
       last_reason = meta(m).reason;
     }
+    if (!passed) next_seq_ = numbers;  // it will be sent again
     rte_pktmbuf_free(m);
     return passed;
   }
@@ -116,6 +123,8 @@ class DpiTest : public PacketTestWith<DpiFamily> {
   FlowPtr open(const PacketBuilder& first) {
     rte_mbuf* m = first.mbuf(pool);
     FlowPtr flow(new TestFlow(m, time_ns), {this});
+    // As the flow table says of a flow that begins without a SYN; a handshake makes it good.
+    if ((*flow)->key.proto == IPPROTO_TCP) (*flow)->flags |= kFlowPickedUp;
     rte_pktmbuf_free(m);
     return flow;
   }
@@ -124,9 +133,19 @@ class DpiTest : public PacketTestWith<DpiFamily> {
     send(flow, from_server().flags(kTcpSyn | kTcpAck).seq(0));
     send(flow, from_client().flags(kTcpAck));
   }
+  // Gives a segment the numbers that its sender would.
+  void number(rte_mbuf* m, TestFlow& flow) {
+    auto& next = next_seq_[&flow];
+    const auto side = static_cast<size_t>(direction(meta(m)));
+    auto* tcp = l4_header<rte_tcp_hdr>(m);
+    tcp->sent_seq = rte_cpu_to_be_32(next[side]);
+    tcp->recv_ack = rte_cpu_to_be_32(next[1 - side]);
+    next[side] += meta(m).payload_len + ((tcp->tcp_flags & (kTcpSyn | kTcpFin)) != 0 ? 1 : 0);
+  }
   bool settled(TestFlow& flow) const { return flow.stage(0).generation == generation; }
   // The flow ends; its record as the log would get it.
   Event end(TestFlow& flow) {
+    next_seq_.erase(&flow);
     Event record{};
     record.type = EventType::Flow;
     stage->flow_ended(*flow, &record);
@@ -177,8 +196,12 @@ class DpiTest : public PacketTestWith<DpiFamily> {
   uint16_t generation = 0;
   uint16_t server_port = 80;
   uint64_t time_ns = kTestTime_ns;
+  bool numbers_segments = true;  // else the test does
   unsigned visits = 0;
   Reason last_reason = kNoReason;
+
+ private:
+  std::map<const TestFlow*, std::array<uint32_t, 2>> next_seq_;
 };
 
 }  // namespace sluice::test

@@ -15,10 +15,9 @@ namespace {
 using enum RuleTransform;
 
 std::string of(RuleTransform kind, std::string_view in, size_t room = 256) {
-  static DigestContexts digests;
   std::vector<uint8_t> out(room);
   const std::vector<uint8_t> bytes(in.begin(), in.end());
-  const size_t size = transform(kind, bytes, out, digests);
+  const size_t size = transform(kind, bytes, out);
   return {out.begin(), out.begin() + static_cast<std::ptrdiff_t>(size)};
 }
 
@@ -64,14 +63,12 @@ TEST(Transform, Texts) {
 }
 
 TEST(Transform, Digests) {
-  ASSERT_TRUE(digests_available());
   // RFC 1321 A.5, RFC 3174 7.3, FIPS 180-4's example.
   EXPECT_EQ(hex(of(ToMd5, "abc")), "900150983cd24fb0d6963f7d28e17f72");
   EXPECT_EQ(hex(of(ToSha1, "abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
   EXPECT_EQ(hex(of(ToSha256, "abc")),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(hex(of(ToMd5, "")), "d41d8cd98f00b204e9800998ecf8427e");
-  EXPECT_EQ(hex(of(ToMd5, "abc")), "900150983cd24fb0d6963f7d28e17f72") << "a context is used again";
 }
 
 TEST(Transform, StopsWhereTheRoomEnds) {

@@ -377,6 +377,8 @@ TEST(DnsParser, RecognisesMessages) {
   // mDNS: an answer that nobody asked for, with the flag of a cache flush.
   std::string record = dns_record(dns_name("host.local"), 1, 120, "abcd");
   EXPECT_EQ(is(kClient, dns_message(0, 0x8400, {.answers = 1}, record)), Recognition::Yes);
+  // NetBIOS.
+  EXPECT_EQ(is(kClient, dns_query(1, "CKAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", 33)), Recognition::No);
   // With EDNS.
   EXPECT_EQ(is(kClient,
                dns_message(1, 0x0100, {.questions = 1, .additional = 1},

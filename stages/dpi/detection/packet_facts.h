@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+// What rules may ask of the packet at hand and of its flow, and the answers to
+// their header keywords (flags, ttl, itype, ...).
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "chain/directory.h"
+#include "chain/flow_context.h"
+#include "stages/dpi/buffer.h"
+#include "stages/dpi/protocol/transaction.h"
+#include "stages/dpi/rules/rule.h"
+#include "stages/dpi/rules/rule_header.h"
+
+namespace sluice::rules {
+
+// Views into the packet, whose lengths parse has checked.
+struct PacketFacts {
+  PacketEnds ends{};  // source first
+  Direction direction = Direction::Original;
+  bool ipv6 = false;
+  bool in_stream = false;  // a segment whose bytes the stream has taken or holds
+  uint8_t protocol = 0;    // of `l4`: IANA's number
+  uint64_t time_ns = 0;
+  std::span<const uint8_t> ip;       // header with options or extension headers
+  std::span<const uint8_t> l4;       // transport header with options; empty where there is none
+  std::span<const uint8_t> payload;  // behind it
+};
+
+struct FlowFacts {
+  bool established = false;  // TCP: handshake seen; else: both ends have spoken
+  AppProtocol app = AppProtocol::None;
+  bool app_decided = false;  // None means: none of those that are known
+  uint64_t stream_bytes[2] = {0, 0};  // read so far, by Direction
+  const FlowContext* context = nullptr;
+};
+
+// Whether all the tests hold. Tests of a header that the packet lacks don't.
+bool holds(const RulePacketTests& tests, const PacketFacts& packet, const FlowFacts& flow) noexcept;
+
+// The packet's own headers as buffers; not there where the packet has no such.
+BufferView header_view(Buffer buffer, const PacketFacts& packet) noexcept;
+
+}  // namespace sluice::rules

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include "stages/dpi/detection/rule_compiler.h"
+
+#include <algorithm>
+#include <optional>
+#include <variant>
+
+namespace sluice::rules {
+
+namespace {
+
+// may_fit() is asked by a worker, per flow.
+constexpr size_t kMaxHeadersAsked = 512;
+
+constexpr std::pair<std::string_view, AppProtocol> kAppProtocols[] = {
+    {"http", AppProtocol::Http}, {"http1", AppProtocol::Http}, {"tls", AppProtocol::Tls},
+    {"ssl", AppProtocol::Tls},   {"dns", AppProtocol::Dns},    {"ssh", AppProtocol::Ssh},
+    {"quic", AppProtocol::Quic}, {"failed", AppProtocol::None},
+};
+
+AppProtocol app_of(RuleProtocol protocol) {
+  switch (protocol) {
+    case RuleProtocol::Http:
+      return AppProtocol::Http;
+    case RuleProtocol::Tls:
+      return AppProtocol::Tls;
+    case RuleProtocol::Dns:
+      return AppProtocol::Dns;
+    case RuleProtocol::Ssh:
+      return AppProtocol::Ssh;
+    case RuleProtocol::Quic:
+      return AppProtocol::Quic;
+    default:
+      return AppProtocol::None;
+  }
+}
+
+// Asked of the flow's context instead of bytes.
+std::optional<CompiledContext::What> context_of(Buffer buffer) {
+  switch (buffer) {
+    case Buffer::SluiceUser:
+      return CompiledContext::What::User;
+    case Buffer::SluiceGroup:
+      return CompiledContext::What::Group;
+    case Buffer::SluiceApp:
+      return CompiledContext::What::Application;
+    default:
+      return std::nullopt;
+  }
+}
+
+// Buffers that only one side of an exchange has.
+std::optional<Direction> side_of(Buffer buffer) {
+  switch (buffer) {
+    case Buffer::HttpMethod:
+    case Buffer::HttpUri:
+    case Buffer::HttpUriRaw:
+    case Buffer::HttpRequestLine:
+    case Buffer::HttpHost:
+    case Buffer::HttpHostRaw:
+    case Buffer::HttpUserAgent:
+    case Buffer::HttpReferer:
+    case Buffer::HttpAccept:
+    case Buffer::HttpAcceptLanguage:
+    case Buffer::HttpAcceptEncoding:
+    case Buffer::HttpRequestBody:
+    case Buffer::TlsSni:
+    case Buffer::Ja3Hash:
+    case Buffer::Ja3String:
+    case Buffer::Ja4:
+    case Buffer::DnsQuery:
+    case Buffer::QuicSni:
+      return Direction::Original;
+    case Buffer::HttpStatusLine:
+    case Buffer::HttpStatusCode:
+    case Buffer::HttpStatusMessage:
+    case Buffer::HttpServer:
+    case Buffer::HttpLocation:
+    case Buffer::Ja3sHash:
+    case Buffer::Ja3sString:
+      return Direction::Reply;
+    default:
+      return std::nullopt;
+  }
+}
+
+// Packet keywords bind a rule to single packets, as Suricata's do.
+bool is_packet_only(const Rule& rule) {
+  return rule.packet.any() || rule.flow.no_stream || rule.header.protocol == RuleProtocol::TcpPacket;
+}
+
+// A position that counts from the start is also that of a packet's payload.
+bool counts_from_start(const Rule& rule) {
+  for (const RuleBufferMatch& match : rule.buffers) {
+    if (match.buffer != Buffer::Payload) continue;
+    for (const RuleItem& item : match.items) {
+      const auto* content = std::get_if<RuleContent>(&item);
+      if (content != nullptr && (content->offset || content->depth)) return true;
+    }
+  }
+  return false;
+}
+
+// Suricata's order: pass, drop, reject, alert; who sets a flow bit before who
+// asks for it; the more urgent first.
+std::tuple<int, int, int> order_of(const Rule& rule, const CompiledRule& compiled) {
+  int action = 3;
+  if (rule.action == RuleAction::Pass) action = 0;
+  if (rule.action == RuleAction::Drop) action = 1;
+  if (rule.action == RuleAction::Reject) action = 2;
+  const auto is_test = [](RuleFlowbit::Op op) {
+    return op == RuleFlowbit::Op::IsSet || op == RuleFlowbit::Op::IsNotSet;
+  };
+  bool sets = false;
+  bool asks = false;
+  for (const RuleFlowbit& bit : rule.flowbits) (is_test(bit.op) ? asks : sets) = true;
+  for (const RuleXbit& bit : rule.xbits) (is_test(bit.op) ? asks : sets) = true;
+  const int bits = sets && !asks ? 0 : sets ? 1 : asks ? 2 : 3;
+  return {action, bits, compiled.severity};
+}
+
+}  // namespace
+
+bool RuleCompiler::add(const Rule& rule, std::string& why) {
+  CompiledRule out{};
+  out.sid = rule.sid;
+  out.gid = rule.gid;
+  out.rev = rule.rev;
+  out.msg = rule.msg.empty() ? 0 : directory_.intern(rule.msg);
+  const std::optional<Classification> known = classifications_.find(rule.classtype);
+  out.category = known ? directory_.intern(known->description) : 0;
+  out.severity = rule.priority.value_or(known ? known->priority : kDefaultPriority);
+  out.action = rule.action;
+  out.alerts = !rule.noalert && (rule.action != RuleAction::Pass || rule.alert);
+  out.established_known = rule.flow.established.has_value() && !rule.flow.stateless;
+  out.established = rule.flow.established.value_or(false);
+  out.directed = rule.flow.direction.has_value();
+  out.direction = rule.flow.direction.value_or(Direction::Original);
+  if (!add_protocols(rule, out, why)) return false;
+  out.threshold = rule.threshold;
+  out.detection_filter = rule.detection_filter;
+  out.tls_versions = rule.tls_versions;
+  out.tls_versions_negated = rule.tls_versions_negated;
+  out.tls_states = rule.tls_states;
+  if (rule.packet.any()) out.packet = std::make_unique<const RulePacketTests>(rule.packet);
+  if (!add_parts(rule, out, why) || !add_context(rule, out, why)) return false;
+  add_state(rule, out);
+  rules_.push_back({&rule, std::move(out)});
+  return true;
+}
+
+bool RuleCompiler::add_protocols(const Rule& rule, CompiledRule& out, std::string& why) {
+  const AppProtocol of_header = app_of(rule.header.protocol);
+  if (of_header != AppProtocol::None) out.apps.push_back(of_header);
+  if (!rule.app_layer_protocol) return true;
+  out.apps.clear();
+  out.apps_negated = rule.app_layer_protocol_negated;
+  std::vector<std::string> names = rule.more_app_layer_protocols;
+  names.push_back(*rule.app_layer_protocol);
+  for (const std::string& name : names) {
+    const auto* found = std::find_if(std::begin(kAppProtocols), std::end(kAppProtocols),
+                                     [&](const auto& p) { return p.first == name; });
+    if (found == std::end(kAppProtocols)) {
+      why = "app-layer-protocol " + name + " is not among http, tls, dns, ssh, quic, failed";
+      return false;
+    }
+    out.apps.push_back(found->second);
+  }
+  return true;
+}
+
+bool RuleCompiler::add_parts(const Rule& rule, CompiledRule& out, std::string& why) {
+  for (const RuleBufferMatch& match : rule.buffers) {
+    if (context_of(match.buffer)) continue;
+    std::optional<BufferMatcher> matcher = BufferMatcher::compile(match, pcres_, why);
+    if (!matcher) return false;
+    RulePart part{match.buffer, {true, true}, std::move(*matcher)};
+    std::optional<Direction> side = side_of(match.buffer);
+    if (!side) side = match.side ? match.side : rule.flow.direction;
+    if (match.buffer == Buffer::FileData && side == Direction::Original) {
+      part.buffer = Buffer::HttpRequestBody;  // what a client uploads
+    } else if (match.buffer == Buffer::FileData) {
+      side = Direction::Reply;
+    }
+    if (side) part.side[1 - static_cast<size_t>(*side)] = false;
+    if (is_of_transaction(part.buffer)) {
+      out.scope = RuleScope::Transaction;
+      out.buffers |= buffer_bit(part.buffer);
+    }
+    out.needs_payload = out.needs_payload || part.buffer == Buffer::Payload;
+    out.parts.push_back(std::move(part));
+  }
+  if (!rule.tls_versions.empty() || rule.tls_states != 0) {
+    out.scope = RuleScope::Transaction;
+    out.buffers |= buffer_bit(Buffer::TlsVersion);
+  }
+  if (out.scope == RuleScope::Transaction) return true;
+  const bool tcp = rule.header.covers(PacketClass::Tcp);
+  out.scope = tcp && out.needs_payload && !is_packet_only(rule) ? RuleScope::Stream
+                                                                : RuleScope::Packet;
+  return true;
+}
+
+uint32_t RuleCompiler::number_of(std::map<std::string, uint32_t>& names, const std::string& name) {
+  return names.try_emplace(name, static_cast<uint32_t>(names.size())).first->second;
+}
+
+void RuleCompiler::add_state(const Rule& rule, CompiledRule& out) {
+  for (const RuleFlowbit& bit : rule.flowbits) {
+    CompiledFlowbit compiled{bit.op, {}};
+    for (const std::string& name : bit.names) compiled.bits.push_back(number_of(flowbits_, name));
+    out.flowbits.push_back(std::move(compiled));
+  }
+  for (const RuleXbit& bit : rule.xbits) {
+    out.xbits.push_back({bit.op, bit.track, number_of(xbits_, bit.name), bit.expire_s});
+  }
+  for (const RuleFlowint& change : rule.flowints) {
+    CompiledFlowint compiled{change.op, number_of(flowints_, change.name), {}, change.operand};
+    if (!change.operand_name.empty()) compiled.other = number_of(flowints_, change.operand_name);
+    out.flowints.push_back(compiled);
+  }
+}
+
+// Each content names one user, group or application, as a whole.
+bool RuleCompiler::add_context(const Rule& rule, CompiledRule& out, std::string& why) {
+  for (const RuleBufferMatch& match : rule.buffers) {
+    const std::optional<CompiledContext::What> what = context_of(match.buffer);
+    if (!what) continue;
+    CompiledContext any{*what, false, {}};
+    for (const RuleItem& item : match.items) {
+      const auto* content = std::get_if<RuleContent>(&item);
+      if (content == nullptr || !match.transforms.empty()) {
+        why = "sluice.user, sluice.group and sluice.app take contents alone, each a whole name";
+        return false;
+      }
+      CompiledContext one{*what, content->negated, {}};
+      if (!find_names(*what, content->bytes, one.numbers, why)) return false;
+      if (content->negated) {
+        out.context.push_back(std::move(one));
+      } else {
+        any.numbers.insert(any.numbers.end(), one.numbers.begin(), one.numbers.end());
+      }
+    }
+    if (!any.numbers.empty()) out.context.push_back(std::move(any));
+  }
+  return true;
+}
+
+bool RuleCompiler::find_names(CompiledContext::What what, const std::string& name,
+                              std::vector<uint32_t>& numbers, std::string& why) {
+  switch (what) {
+    case CompiledContext::What::User:
+      for (const IdentityKind kind :
+           {IdentityKind::User, IdentityKind::Device, IdentityKind::Service}) {
+        numbers.push_back(directory_.intern_identity(kind, name));
+      }
+      return true;
+    case CompiledContext::What::Group: {
+      unsigned group = 0;
+      if (!directory_.intern_group(name, group)) {
+        why = "there are too many groups for one more, " + name;
+        return false;
+      }
+      numbers.push_back(group);
+      return true;
+    }
+    case CompiledContext::What::Application: {
+      const auto& names = directory_.applications.applications;
+      const auto found = std::find(names.begin(), names.end(), name);
+      if (found == names.end()) {
+        why = name + " is no application that nDPI knows";
+        return false;
+      }
+      numbers.push_back(static_cast<uint32_t>(found - names.begin()));
+      return true;
+    }
+  }
+  return false;
+}
+
+std::shared_ptr<const RuleSet> RuleCompiler::finish(DatabaseCache& cache) {
+  std::stable_sort(rules_.begin(), rules_.end(), [](const Pending& a, const Pending& b) {
+    return order_of(*a.rule, a.compiled) < order_of(*b.rule, b.compiled);
+  });
+  auto set = std::make_shared<RuleSet>();
+  for (Pending& pending : rules_) {
+    CompiledRule& rule = pending.compiled;
+    const RuleHeader& header = pending.rule->header;
+    rule.header = headers_.try_emplace(header, static_cast<uint32_t>(headers_.size())).first->second;
+    group(static_cast<uint32_t>(set->rules_.size()), *pending.rule, rule);
+    set->rules_.push_back(std::move(rule));
+  }
+  set->headers_.resize(headers_.size());
+  for (const auto& [header, number] : headers_) {
+    set->headers_[number] = header;
+    for (size_t c = 0; c < kPacketClasses; ++c) {
+      if (header.covers(static_cast<PacketClass>(c))) set->class_headers_[c].push_back(number);
+    }
+  }
+  for (auto& numbers : set->class_headers_) {
+    const auto all = std::find_if(numbers.begin(), numbers.end(),
+                                  [&](uint32_t n) { return set->headers_[n].fits_all(); });
+    if (all != numbers.end()) numbers = {*all};
+  }
+  for (size_t c = 0; c < kPacketClasses; ++c) set->packet_[c] = prefilter(packet_[c], cache);
+  for (size_t side = 0; side < 2; ++side) {
+    set->stream_[side] = prefilter(stream_[side], cache);
+    for (size_t b = 0; b < kBuffers; ++b) {
+      set->buffers_[side][b] = prefilter(buffers_[side][b], cache);
+      if (!set->buffers_[side][b].empty()) set->wanted_[side] |= uint64_t{1} << b;
+    }
+  }
+  set->flowbits_ = static_cast<uint32_t>(flowbits_.size());
+  set->flowints_ = static_cast<uint32_t>(flowints_.size());
+  return set;
+}
+
+void RuleCompiler::group(uint32_t index, const Rule& rule, CompiledRule& compiled) {
+  const bool transaction = compiled.scope == RuleScope::Transaction;
+  const std::optional<FastPattern> found = fast_pattern(rule, !transaction);
+  const auto enter = [&](Group& group) {
+    if (found) {
+      group.patterns[{found->bytes, found->nocase}].push_back(index);
+    } else {
+      group.always.push_back(index);
+    }
+  };
+  if (transaction) {
+    // Without a pattern: whenever the first of its buffers has something new.
+    size_t at = found ? found->match : 0;
+    while (!found && at < compiled.parts.size() && !is_of_transaction(compiled.parts[at].buffer)) ++at;
+    const bool version = at == compiled.parts.size();
+    const Buffer buffer = version ? Buffer::TlsVersion : compiled.parts[at].buffer;
+    for (size_t side = 0; side < 2; ++side) {
+      const bool there = version || compiled.parts[at].side[side];
+      if (there) enter(buffers_[side][static_cast<size_t>(buffer)]);
+    }
+    return;
+  }
+  // Nothing says that what such a rule finds is new each time.
+  const bool app_alone = !compiled.apps.empty() && compiled.parts.empty();
+  compiled.once = (compiled.scope == RuleScope::Stream && !found) || app_alone;
+  const auto in = [&](PacketClass c) -> Group& { return packet_[static_cast<size_t>(c)]; };
+  if (compiled.scope == RuleScope::Stream) {
+    for (const Direction of : {Direction::Original, Direction::Reply}) {
+      if (!compiled.directed || compiled.direction == of) enter(stream_[static_cast<size_t>(of)]);
+    }
+    const bool stream_only =
+        rule.flow.only_stream || rule.header.protocol == RuleProtocol::TcpStream;
+    if (counts_from_start(rule) && !stream_only) enter(in(PacketClass::Tcp));
+  }
+  for (size_t c = 0; c < kPacketClasses; ++c) {
+    const auto packets = static_cast<PacketClass>(c);
+    const bool streams = packets == PacketClass::Tcp && compiled.scope == RuleScope::Stream;
+    if (!streams && rule.header.covers(packets)) enter(in(packets));
+  }
+}
+
+Prefilter RuleCompiler::prefilter(Group& group, DatabaseCache& cache) {
+  std::vector<Prefilter::Pattern> patterns;
+  for (auto& [literal, rules] : group.patterns) {
+    patterns.push_back({literal.first, literal.second, std::move(rules)});
+  }
+  return {std::move(patterns), std::move(group.always), cache};
+}
+
+bool RuleSet::may_fit(const PacketEnds& ends) const noexcept {
+  const std::vector<uint32_t>& numbers = class_headers_[static_cast<size_t>(ends.packet_class)];
+  if (numbers.size() > kMaxHeadersAsked) return true;
+  PacketEnds back = ends;
+  back.swap();
+  return std::any_of(numbers.begin(), numbers.end(), [&](uint32_t n) {
+    return headers_[n].fits(ends) || headers_[n].fits(back);
+  });
+}
+
+size_t RuleSet::prefilter_bytes() const noexcept {
+  size_t sum = 0;
+  for (const Prefilter& p : packet_) sum += p.memory_bytes();
+  for (const Prefilter& p : stream_) sum += p.memory_bytes();
+  for (const auto& side : buffers_) {
+    for (const Prefilter& p : side) sum += p.memory_bytes();
+  }
+  return sum;
+}
+
+size_t RuleSet::patterns() const noexcept {
+  size_t sum = 0;
+  for (const Prefilter& p : packet_) sum += p.patterns();
+  for (const Prefilter& p : stream_) sum += p.patterns();
+  for (const auto& side : buffers_) {
+    for (const Prefilter& p : side) sum += p.patterns();
+  }
+  return sum;
+}
+
+}  // namespace sluice::rules

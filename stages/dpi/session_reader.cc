@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include "stages/dpi/session_reader.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+
+#include "chain/packet_meta.h"
+#include "flowtable/tcp_state.h"
+#include "stages/dpi/protocol/tls_transaction.h"
+
+namespace sluice {
+
+namespace {
+
+// Datagrams of a flow of DNS that are read where no rule asks: resolvers send
+// queries of one name (A, AAAA) from one port, some send many.
+constexpr uint16_t kMaxDnsDatagrams = 64;
+
+// A packet that no packet is: the flow has ended.
+rules::PacketFacts no_packet(const Flow& flow) noexcept {
+  rules::PacketFacts facts;
+  facts.ends = flow_ends(flow);
+  facts.ipv6 = facts.ends.ipv6;
+  facts.time_ns = flow.last_seen_ns;
+  facts.in_stream = true;
+  return facts;
+}
+
+}  // namespace
+
+void SessionReader::begin(const rules::PacketFacts& packet, Flow& flow, Session* session,
+                          DpiPart& part, bool rules) noexcept {
+  packet_ = packet;
+  flow_ = &flow;
+  session_ = session;
+  part_ = &part;
+  ruling_ = {};
+  facts_ = {};
+  facts_.context = &context(flow);
+  detector_ = rules && part.detector ? &*part.detector : nullptr;
+  if (session == nullptr) return;
+  note_app();
+  facts_.established = flow.key.proto == IPPROTO_TCP
+                           ? session->handshake == kSeenHandshake ||
+                                 (session->picked_up && reads_as_stream(*session, part))
+                           : session->replied;
+}
+
+Ruling SessionReader::read(rte_mbuf* m, Session& session, DpiPart& part, bool rules,
+                           uint16_t generation) noexcept {
+  if (session.rules.generation != generation) {
+    session.rules.release();  // the numbers of another policy's rules
+    session.rules.generation = generation;
+    session.rules.set = part.detector ? &part.detector->set() : nullptr;
+  }
+  rules::PacketFacts packet = packet_facts(m);
+  const bool tcp = packet.protocol == IPPROTO_TCP;
+  if (tcp) orient(session, packet);
+  if (session.reversed) packet.direction = opposite(packet.direction);
+  if (packet.direction == Direction::Reply) session.replied = true;
+  if (tcp && packet.l4.size() > 13) note_handshake(session, packet);
+  begin(packet, *session.flow, &session, part, rules && !session.rules.passed);
+  ingress_ = m->port;
+  session.payload_bytes += packet.payload.size();
+  if (detector_ != nullptr) {
+    ++counters_.scanned_packets;
+    detector_->begin(packet_, facts_, &session.rules, &session.part->memory);
+  }
+  if (tcp) {
+    if (!read_segment()) return ruling_;
+  } else if (packet.protocol == IPPROTO_UDP) {
+    read_datagram();
+  }
+  if (detector_ != nullptr) {
+    detector_->packet();
+    judge();
+  }
+  return ruling_;
+}
+
+Ruling SessionReader::read_alone(rte_mbuf* m, Flow& flow, DpiPart& part) noexcept {
+  begin(packet_facts(m), flow, nullptr, part, true);
+  ingress_ = m->port;
+  if (detector_ == nullptr) return ruling_;
+  ++counters_.scanned_packets;
+  detector_->begin(packet_, facts_, nullptr, nullptr);
+  detector_->packet();
+  judge();
+  return ruling_;
+}
+
+Ruling SessionReader::end(Session& session, DpiPart& part, bool rules) noexcept {
+  // What is pending are numbers of the rules that were asked last.
+  const bool same = part.detector && session.rules.set == &part.detector->set();
+  begin(no_packet(*session.flow), *session.flow, &session, part,
+        rules && same && !session.rules.passed);
+  ingress_ = session.flow->ingress[0];
+  if (detector_ != nullptr) {
+    detector_->begin(packet_, facts_, &session.rules, &session.part->memory);
+  }
+  session.dissector.end(*this);
+  if (detector_ != nullptr) judge();
+  session.stream.release();
+  session.rules.release();
+  return ruling_;
+}
+
+bool SessionReader::done(const Session& session, const DpiPart& part, bool rules) const noexcept {
+  const Dissector& dissector = session.dissector;
+  if (dissector.encrypted()) return true;
+  const bool tcp = session.flow->key.proto == IPPROTO_TCP;
+  if (tcp && session.stream.finished(Direction::Original) &&
+      session.stream.finished(Direction::Reply)) {
+    return true;
+  }
+  if (rules && part.detector && !session.rules.passed) {
+    // A connection that is no stream is read to the same depth, packet by packet.
+    const uint64_t depth = part.streams.depth;
+    return tcp && depth != 0 && session.payload_bytes > 2 * depth;
+  }
+  const bool reads = dissector.protocol() != AppProtocol::None && !dissector.finished() &&
+                     session.messages < kMaxDnsDatagrams;
+  // Names of DNS count for rules, whoever logs them.
+  const bool tells = resources_.events != nullptr && resources_.events->enabled;
+  return !reads || (!tells && dissector.protocol() != AppProtocol::Dns);
+}
+
+void SessionReader::note_handshake(Session& session, const rules::PacketFacts& packet) noexcept {
+  const uint8_t flags = packet.l4[13];
+  const bool original = packet.direction == Direction::Original;
+  if (original && (flags & (kTcpSyn | kTcpAck)) == kTcpSyn) session.handshake |= kSeenSyn;
+  if (!original && (flags & (kTcpSyn | kTcpAck)) == (kTcpSyn | kTcpAck)) {
+    session.handshake |= kSeenSynAck;
+  }
+  if (original && (flags & kTcpAck) != 0 && (session.handshake & kSeenSynAck) != 0) {
+    session.handshake |= kSeenAck;
+  }
+}
+
+// Of a flow picked up in its middle nobody knows who asked whom: its first bytes
+// tell.
+void SessionReader::orient(Session& session, const rules::PacketFacts& packet) noexcept {
+  if (session.oriented || !session.picked_up || session.handshake != 0 || packet.payload.empty()) {
+    return;
+  }
+  session.oriented = true;
+  session.reversed = Dissector::looks_reversed(packet.direction, packet.payload);
+}
+
+// Rules are told of a protocol where they are shown its transactions.
+void SessionReader::note_app() noexcept {
+  const Dissector& dissector = session_->dissector;
+  if (session_->flow->key.proto == IPPROTO_TCP && !reads_as_stream(*session_, *part_)) return;
+  facts_.app = dissector.protocol();
+  facts_.app_decided = facts_.app != AppProtocol::None || dissector.finished();
+}
+
+// As in Suricata, rules see no stream whose beginning nobody saw, unless they are
+// told to.
+bool SessionReader::reads_as_stream(const Session& session, const DpiPart& part) noexcept {
+  return !session.picked_up || session.handshake != 0 || session.resumed || part.settings.midstream;
+}
+
+bool SessionReader::read_segment() noexcept {
+  const StreamOptions& options = session_->picked_up ? part_->picked_up : part_->streams;
+  const StreamContext context{session_->part->memory, options, counters_.streams};
+  const StreamSegment segment = stream_segment(packet_);
+  const StreamOutcome outcome = session_->stream.feed(context, segment);
+  const bool as_stream = reads_as_stream(*session_, *part_);
+  packet_.in_stream = as_stream;
+  switch (outcome.result) {
+    case StreamResult::Taken:
+    case StreamResult::Held:
+    case StreamResult::Duplicate:
+    case StreamResult::Old:
+    case StreamResult::Finished:
+      break;
+    case StreamResult::NoStream:
+      packet_.in_stream = false;
+      break;
+    case StreamResult::OutOfWindow:
+      if (options.lossy) {  // what is not inline drops nothing for it
+        session_->stream.passed(segment);
+        break;
+      }
+      [[fallthrough]];
+    case StreamResult::BeyondFin:
+    case StreamResult::Different:
+      ++counters_.stream_drops;
+      ruling_ = {Verdict::Drop, DpiReason::Stream, false, false, ruling_.renamed};
+      return false;
+    case StreamResult::Overload:
+    case StreamResult::Unverified:
+      if (!overload()) return false;
+      session_->stream.passed(segment);
+      break;
+  }
+  for (const Direction of : {opposite(packet_.direction), packet_.direction}) {
+    if (outcome.readable[static_cast<size_t>(of)]) read_readable(of);
+  }
+  if (session_->dissector.encrypted()) session_->stream.release();
+  return true;
+}
+
+void SessionReader::read_readable(Direction of) noexcept {
+  Session& s = *session_;
+  const StreamOptions& options = s.picked_up ? part_->picked_up : part_->streams;
+  const StreamContext context{s.part->memory, options, counters_.streams};
+  DissectorLane& lane = s.part->dissectors;
+  StreamView view;
+  while (s.stream.read(context, of, view)) {
+    if (view.gap != 0) s.dissector.gap(of, view.gap, *this);
+    facts_.stream_bytes[static_cast<size_t>(of)] = view.offset + view.size;
+    if (detector_ != nullptr) detector_->show(of, view.buffer());
+    const size_t used = s.dissector.bytes(lane, of, view.unconsumed_bytes(),
+                                          view.end != StreamEnd::No, *this);
+    note_app();
+    // Of what is encrypted no rule makes sense; the hello before it was asked.
+    if (detector_ != nullptr && !s.dissector.encrypted() && reads_as_stream(s, *part_)) {
+      detector_->stream(of, view.buffer(), view.fresh);
+    }
+    s.stream.consume(of, used);
+    if (s.dissector.finished(of) && detector_ == nullptr) s.stream.finish(of);
+  }
+}
+
+void SessionReader::read_datagram() noexcept {
+  session_->dissector.datagram(session_->part->dissectors, packet_.direction, packet_.payload,
+                               *this);
+  note_app();
+  if (facts_.app != AppProtocol::None && session_->messages < UINT16_MAX) ++session_->messages;
+}
+
+// Whether the packet goes on in spite of it.
+bool SessionReader::overload() noexcept {
+  if (part_->settings.on_overload == OnOverload::Bypass) {
+    ++counters_.overload_bypassed;
+    return true;
+  }
+  ++counters_.overload_dropped;
+  ruling_ = {Verdict::Drop, DpiReason::Overload, false, false, ruling_.renamed};
+  return false;
+}
+
+void SessionReader::advanced(Transaction& transaction, Direction) noexcept {
+  note_app();
+  if (reporter_.advanced(*flow_, transaction, where())) ruling_.renamed = true;
+  if (asks_of_transactions()) detector_->transaction(transaction);
+}
+
+void SessionReader::finished(Transaction& transaction) noexcept {
+  if (transaction.protocol == AppProtocol::Tls &&
+      static_cast<const TlsTransaction&>(transaction).version != 0) {
+    session_->dissector.note_encrypted();
+  }
+  reporter_.finished(*flow_, transaction, where());
+  if (!asks_of_transactions()) return;
+  detector_->transaction(transaction);
+  detector_->finished(transaction);
+}
+
+void SessionReader::judge() noexcept {
+  for (const rules::Fired& fired : detector_->fired()) {
+    const rules::CompiledRule& rule = detector_->set().rule(fired.rule);
+    ruling_.alerted = true;
+    if (fired.alert) {
+      ++counters_.alerts;
+      tell_alert(rule, fired);
+    }
+    const bool drops = rule.action == rules::RuleAction::Drop;
+    const bool rejects = rule.action == rules::RuleAction::Reject;
+    if (!drops && !rejects) continue;
+    if (ruling_.verdict == Verdict::Pass) {
+      ruling_.verdict = drops ? Verdict::Drop : Verdict::Reject;
+      ruling_.reason = DpiReason::Signature;
+    }
+    ruling_.blocks = ruling_.blocks || fired.whole_flow;
+  }
+  if (ruling_.verdict != Verdict::Pass) ++counters_.signature_drops;
+}
+
+void SessionReader::tell_alert(const rules::CompiledRule& rule,
+                               const rules::Fired& fired) noexcept {
+  Event* e = resources_.events != nullptr ? resources_.events->allocate(EventType::Alert) : nullptr;
+  if (e == nullptr) return;
+  const bool stops =
+      rule.action == rules::RuleAction::Drop || rule.action == rules::RuleAction::Reject;
+  describe_flow(*e, *flow_);
+  e->lane = resources_.lane;
+  e->time_ns = packet_.time_ns;
+  e->ingress = ingress_;
+  e->direction = session_ != nullptr && session_->reversed ? opposite(fired.direction)
+                                                           : fired.direction;
+  e->action = stops ? Verdict::Drop : Verdict::Pass;
+  if (stops) {
+    e->reason = static_cast<Reason>(resources_.first_reason +
+                                    static_cast<unsigned>(DpiReason::Signature));
+  }
+  e->signature_id = rule.sid;
+  e->signature_gid = rule.gid;
+  e->signature_rev = rule.rev;
+  e->signature_msg = rule.msg;
+  e->signature_category = rule.category;
+  e->signature_severity = rule.severity;
+  resources_.events->publish(e);
+}
+
+}  // namespace sluice

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Sluice authors
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string_view>
+
+#include "tests/unit/stages/dpi/dpi_fixture.h"
+
+namespace sluice::test {
+namespace {
+
+class DpiRulesTest : public DpiTest {
+ protected:
+  // Compiles with a file of these rules.
+  void install_rules(const std::string& rules) {
+    const std::string path =
+        ::testing::TempDir() + "dpi_rules_test_" + std::to_string(getpid()) + ".rules";
+    std::ofstream(path) << rules;
+    install("[stage.dpi]\nmax_flows = 64\narena_mb = 4\n[stage.dpi.rules]\ncache = \"\"\nfiles = [\"" + path + "\"]\n");
+    std::remove(path.c_str());
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Families, DpiRulesTest, kDpiFamilies,
+                         [](const auto& info) { return info.param.name; });
+
+TEST_P(DpiRulesTest, AlertsAndLetsThePacketPass) {
+  install_rules("alert tcp any any -> any 80 (msg:\"evil\"; content:\"EVIL\"; sid:7; rev:3;)\n");
+  auto flow = open(from_client());
+  handshake(*flow);
+  EXPECT_TRUE(send(*flow, from_client().payload("xxEVILxxEVIL")));
+  EXPECT_TRUE(send(*flow, from_client().payload("harmless")));
+  EXPECT_TRUE(send(*flow, from_client().payload("EVIL")));
+  const auto told = take_events();
+  ASSERT_EQ(told.size(), 2u) << "once a segment";
+  EXPECT_EQ(told[0].type, EventType::Alert);
+  EXPECT_EQ(told[0].signature_id, 7u);
+  EXPECT_EQ(told[0].signature_rev, 3u);
+  EXPECT_EQ(directory.name(told[0].signature_msg), "evil");
+  EXPECT_EQ(told[0].action, Verdict::Pass);
+  EXPECT_EQ(counter("alerts"), 2u);
+  install();
+  EXPECT_TRUE(end(*flow).alerted) << "over reloads, too";
+}
+
+TEST_P(DpiRulesTest, DropsThePacketAndThenTheFlow) {
+  install_rules("drop tcp any any -> any any (msg:\"bad\"; content:\"EVIL\"; sid:1;)\n");
+  auto flow = open(from_client());
+  handshake(*flow);
+  EXPECT_FALSE(send(*flow, from_client().payload("EVIL")));
+  EXPECT_EQ(kDpiStage.drop_reasons[last_reason - kFirstReason].name, "signature");
+  EXPECT_TRUE(settled(*flow));
+  EXPECT_FALSE(send(*flow, from_client().payload("harmless"))) << "the flow is blocked";
+  EXPECT_EQ(visits, 4u);
+  const auto told = take_events();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].action, Verdict::Drop);
+
+  // The block was the rule's: without it the flow is judged anew.
+  install();
+  EXPECT_TRUE(send(*flow, from_client().payload("harmless")));
+  end(*flow);
+}
+
+TEST_P(DpiRulesTest, DropsAnIcmpErrorButNotTheFlowThatItQuotes) {
+  install_rules("drop icmp any any -> any any (msg:\"quoted\"; content:\"EVIL\"; sid:2;)\n");
+  auto flow = open(from_client());
+  const bool ipv6 = std::string_view(GetParam().client).find(':') != std::string_view::npos;
+  const auto error = eth()
+                         .ip(GetParam().server, GetParam().client)
+                         .icmp_error(ipv6 ? 1 : 3, 4, from_client().payload("EVIL"));
+  EXPECT_FALSE(send(*flow, error));
+  EXPECT_FALSE(settled(*flow));
+  EXPECT_EQ(counter("packets"), 0u) << "none of nDPI's business";
+  EXPECT_EQ(counter("alerts"), 1u);
+  EXPECT_TRUE(send(*flow, from_client().payload("EVIL"))) << "no ICMP";
+  end(*flow);
+}
+
+TEST_P(DpiRulesTest, KeepsNothingOfAFlowThatItBlocks) {
+  install_rules("drop tcp any any -> any any (content:\"EVIL\"; sid:1;)\n");
+  auto flow = open(from_client());
+  handshake(*flow);
+  EXPECT_TRUE(send(*flow, from_client().payload("\x01\x02\x03\x04zzzz")));
+  EXPECT_EQ(part->references(), 2u) << "nDPI's state and the session";
+  EXPECT_FALSE(send(*flow, from_client().payload("EVIL")));
+  EXPECT_EQ(part->references(), 0u);
+  EXPECT_EQ(flow->context().app_progress, AppProgress::Final);
+  end(*flow);
+}
+
+TEST_P(DpiRulesTest, BlocksOnWhenAnEarlierStageSaysSomethingNew) {
+  install_rules("drop tcp any any -> any any (content:\"EVIL\"; sid:1;)\n");
+  auto flow = open(from_client());
+  handshake(*flow);
+  EXPECT_FALSE(send(*flow, from_client().payload("EVIL")));
+  for (unsigned i = 0; i < 2; ++i) {
+    flow->stage(0).generation = 0;  // as if the stages before had raised their revision
+    EXPECT_FALSE(send(*flow, from_client().payload("harmless")));
+    EXPECT_TRUE(settled(*flow));
+  }
+  EXPECT_EQ(visits, 6u);
+  EXPECT_EQ(counter("signature_drops"), 1u);
+  EXPECT_EQ(take_events().size(), 1u) << "one alert";
+  end(*flow);
+}
+
+TEST_P(DpiRulesTest, AsksTheHeadersOnceAFlowAndPolicy) {
+  const char* rules = "alert tcp any any -> any 81 (content:\"EVIL\"; sid:1;)\n";
+  install_rules(rules);
+  server_port = 81;
+  auto flow = open(from_client());
+  send(*flow, from_client().payload("EVIL"));
+  EXPECT_EQ(counter("scanned_packets"), 1u);
+  // No header fits any more: only who asks again would notice.
+  (*flow)->key.port[0] = (*flow)->key.port[1] = 0;
+  send(*flow, from_client().payload("EVIL"));
+  EXPECT_EQ(counter("scanned_packets"), 2u);
+  install_rules(rules);
+  send(*flow, from_client().payload("EVIL"));
+  EXPECT_EQ(counter("scanned_packets"), 2u);
+  end(*flow);
+}
+
+TEST_P(DpiRulesTest, KeepsFlowsThatARuleMayFit) {
+  events->enabled = false;  // else the connection's later requests are told of, too
+  install_rules("alert tcp any any -> any 81 (content:\"EVIL\"; sid:1;)\n");
+  server_port = 81;
+  auto kept = open(from_client());
+  const std::string request = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+  const std::string response = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  handshake(*kept);
+  send(*kept, from_client().payload(request));
+  send(*kept, from_server().payload(response));
+  EXPECT_EQ(kept->context().app_progress, AppProgress::Final);
+  EXPECT_FALSE(settled(*kept));
+  send(*kept, from_client().payload("EVIL"));
+  EXPECT_EQ(counter("alerts"), 1u);
+  end(*kept);
+
+  server_port = 80;
+  auto free = open(from_client());
+  handshake(*free);
+  send(*free, from_client().payload(request));
+  send(*free, from_server().payload(response));
+  EXPECT_TRUE(settled(*free)) << "no rule is about port 80";
+  EXPECT_FALSE(end(*free).alerted);
+}
+
+}  // namespace
+}  // namespace sluice::test
