@@ -87,12 +87,12 @@ class ProgramCompiler {
     }
     if (content.relative()) depend(content.within.has_value());
     const auto varies = [](const std::optional<RuleNumber>& n) { return n && n->is_variable(); };
-    program_->steps.emplace_back(ContentStep{
-        Needle(content.bytes, content.nocase), narrow(content.offset), narrow(content.depth),
-        narrow(content.distance), narrow(content.within), content.negated, content.endswith,
-        content.relative(), false,
-        !varies(content.offset) && !varies(content.depth) && !varies(content.distance) &&
-            !varies(content.within)});
+    program_->steps.emplace_back(
+        ContentStep{Needle(content.bytes, content.nocase), narrow(content.offset),
+                    narrow(content.depth), narrow(content.distance), narrow(content.within),
+                    content.negated, content.endswith, content.relative(), false,
+                    !varies(content.offset) && !varies(content.depth) &&
+                        !varies(content.distance) && !varies(content.within)});
     if (content.negated) return true;
     program_->only_negated = false;
     note_end(content);
@@ -206,10 +206,18 @@ bool BufferMatcher::matches(const BufferView& view, MatchScratch& scratch) const
   return BufferEvaluation(program, view, scratch).matches();
 }
 
-Buffer BufferMatcher::buffer() const noexcept { return program_->buffer; }
-std::optional<Direction> BufferMatcher::side() const noexcept { return program_->side; }
-bool BufferMatcher::only_negated() const noexcept { return program_->only_negated; }
-bool BufferMatcher::has_variables() const noexcept { return program_->has_variables; }
+Buffer BufferMatcher::buffer() const noexcept {
+  return program_->buffer;
+}
+std::optional<Direction> BufferMatcher::side() const noexcept {
+  return program_->side;
+}
+bool BufferMatcher::only_negated() const noexcept {
+  return program_->only_negated;
+}
+bool BufferMatcher::has_variables() const noexcept {
+  return program_->has_variables;
+}
 
 size_t BufferMatcher::memory_bytes() const noexcept {
   size_t sum = sizeof(MatchProgram) + program_->steps.capacity() * sizeof(MatchStep) +

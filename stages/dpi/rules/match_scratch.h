@@ -64,7 +64,7 @@ class MatchScratch {
   std::unique_ptr<Pcre> pcre_;
   std::unique_ptr<Transforms> transforms_;
   std::array<uint64_t, kMaxRuleVariables> variables_{};
-  uint32_t variables_set_ = 0;  // bit i: variables_[i] has a value
+  uint32_t variables_set_ = 0;    // bit i: variables_[i] has a value
   uint32_t slow_pcre_calls_ = 0;  // of the evaluation under way
   MatchLimits limits_;
 };

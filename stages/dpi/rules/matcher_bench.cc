@@ -73,7 +73,8 @@ void evaluate(benchmark::State& state, const std::string& options, const std::st
 }
 
 const std::string kUri = "/gate/panel/login.php?id=8a3f19&os=win7&ver=2.1.44&data=Zm9vYmFy";
-const std::string kAgent = "Mozilla/5.0 (Windows NT 6.1; WOW64) AppleWebKit/537.36 Chrome/56.0.2924";
+const std::string kAgent =
+    "Mozilla/5.0 (Windows NT 6.1; WOW64) AppleWebKit/537.36 Chrome/56.0.2924";
 const std::string kHeader =
     "Host: update.example.com\r\nUser-Agent: " + kAgent +
     "\r\nAccept: text/html,application/xhtml+xml\r\nAccept-Language: en-US\r\n"
@@ -96,21 +97,22 @@ SLUICE_CANDIDATE(uri_pcre_that_fails,
                              "pcre:\"/\\.php\\?id=[a-f0-9]{32}$/\";"),
                  kUri, false);
 SLUICE_CANDIDATE(agent_at_the_start,
-                 std::string("http.user_agent; content:\"Mozilla/5.0 (Windows\"; startswith;"), kAgent,
-                 true);
+                 std::string("http.user_agent; content:\"Mozilla/5.0 (Windows\"; startswith;"),
+                 kAgent, true);
 SLUICE_CANDIDATE(agent_exact, std::string("http.user_agent; content:\"Mozilla/4.0\"; bsize:11;"),
                  kAgent, false);
-SLUICE_CANDIDATE(header_negated,
-                 std::string("http.header; content:\"update.example.com\"; content:!\"Accept-Charset\"; "
-                             "content:!\"X-Requested-With|3a|\"; nocase;"),
-                 kHeader, true);
+SLUICE_CANDIDATE(
+    header_negated,
+    std::string("http.header; content:\"update.example.com\"; content:!\"Accept-Charset\"; "
+                "content:!\"X-Requested-With|3a|\"; nocase;"),
+    kHeader, true);
 SLUICE_CANDIDATE(body_1k_near_by,
                  std::string("file.data; content:\"<a href=\"; content:\"eval(\"; within:40; "
                              "content:\"unescape\"; nocase; distance:0;"),
                  page(1024), false);
 SLUICE_CANDIDATE(body_64k_not_there,
-                 std::string("file.data; content:\"document.write(unescape(\"; nocase;"), page(65536),
-                 false);
+                 std::string("file.data; content:\"document.write(unescape(\"; nocase;"),
+                 page(65536), false);
 SLUICE_CANDIDATE(body_64k_pcre, std::string("file.data; pcre:\"/eval\\x28[a-z0-9]{2,}\\x28/i\";"),
                  page(65536), false);
 SLUICE_CANDIDATE(payload_binary,

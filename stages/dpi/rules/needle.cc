@@ -11,8 +11,12 @@ namespace sluice::rules {
 
 namespace {
 
-constexpr bool is_lower(uint8_t c) noexcept { return c >= 'a' && c <= 'z'; }
-constexpr bool is_upper(uint8_t c) noexcept { return c >= 'A' && c <= 'Z'; }
+constexpr bool is_lower(uint8_t c) noexcept {
+  return c >= 'a' && c <= 'z';
+}
+constexpr bool is_upper(uint8_t c) noexcept {
+  return c >= 'A' && c <= 'Z';
+}
 constexpr uint8_t lower(uint8_t c) noexcept {
   return is_upper(c) ? static_cast<uint8_t>(c | 0x20) : c;
 }

@@ -34,7 +34,9 @@ bool is_anchored(const pcre2_code* code) noexcept {
 PcreExpression::PcreExpression(void* code, bool jit, bool sliceable) noexcept
     : code_(code), jit_(jit), anchored_(is_anchored(code_of(code))), sliceable_(sliceable) {}
 
-PcreExpression::~PcreExpression() { pcre2_code_free(static_cast<pcre2_code*>(code_)); }
+PcreExpression::~PcreExpression() {
+  pcre2_code_free(static_cast<pcre2_code*>(code_));
+}
 
 size_t PcreExpression::memory_bytes() const noexcept {
   size_t code = 0, jit = 0;

@@ -19,7 +19,9 @@ namespace sluice::rules {
 namespace {
 
 // What isspace() says in the C locale.
-bool is_space(uint8_t c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool is_space(uint8_t c) noexcept {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
 uint8_t lower(uint8_t c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<uint8_t>(c | 0x20) : c;
 }

@@ -53,11 +53,14 @@ TEST(Needle, FindsItselfAtEveryPlaceInEverySize) {
 
 TEST(Needle, AgreesWithAPlainSearch) {
   std::mt19937 random(7);
-  const auto below = [&](size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(random); };
+  const auto below = [&](size_t n) {
+    return std::uniform_int_distribution<size_t>(0, n - 1)(random);
+  };
   size_t found = 0;
   for (int round = 0; round < 60000; ++round) {
     // Few letters, so that near misses and overlaps are many.
-    static constexpr std::string_view kAlphabets[] = {"ab", "aAbB", "aA@`", "ab[{\xe1\xc1", "\0\1a"sv};
+    static constexpr std::string_view kAlphabets[] = {"ab", "aAbB", "aA@`", "ab[{\xe1\xc1",
+                                                      "\0\1a"sv};
     const std::string_view alphabet = kAlphabets[below(5)];
     const auto text = [&](size_t size) {
       std::string out;

@@ -25,9 +25,15 @@ extern "C" {
 void* __libc_malloc(size_t);
 void* __libc_calloc(size_t, size_t);
 void* __libc_realloc(void*, size_t);
-void* malloc(size_t size) { return counted(__libc_malloc(size)); }
-void* calloc(size_t n, size_t size) { return counted(__libc_calloc(n, size)); }
-void* realloc(void* block, size_t size) { return counted(__libc_realloc(block, size)); }
+void* malloc(size_t size) {
+  return counted(__libc_malloc(size));
+}
+void* calloc(size_t n, size_t size) {
+  return counted(__libc_calloc(n, size));
+}
+void* realloc(void* block, size_t size) {
+  return counted(__libc_realloc(block, size));
+}
 }
 
 namespace sluice::rules {
@@ -50,8 +56,8 @@ TEST(MatcherHeap, IsNotTouchedByAnEvaluation) {
         UrlDecode, HeaderLowercase, StripPseudoHeaders}) {
     matchers.push_back(compiled({content("a")}, {kind, UrlDecode}));
   }
-  const std::vector<std::string> buffers = {
-      "", "abc", std::string(300, 'a') + "b=x", std::string(5000, 'a'), std::string(70000, 'a') + "b"};
+  const std::vector<std::string> buffers = {"", "abc", std::string(300, 'a') + "b=x",
+                                            std::string(5000, 'a'), std::string(70000, 'a') + "b"};
   MatchScratch scratch;
   counting = true;
   const std::string counts(100, 'x');

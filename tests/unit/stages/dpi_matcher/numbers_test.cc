@@ -38,11 +38,21 @@ TEST(ByteNumber, ReadsTextAsStrtoullDoes) {
     uint64_t value;
     uint32_t consumed;
   } const good[] = {
-      {"1337", 10, 1337, 4},       {"1337xyz", 10, 1337, 4}, {"  42", 10, 42, 4},
-      {"\t\r\n\v\f 7", 10, 7, 7},  {"+5", 10, 5, 2},         {"-1", 10, UINT64_MAX, 2},
-      {"0x1F", 16, 31, 4},         {"1f", 16, 31, 2},        {"0x", 16, 0, 1},
-      {"0xg", 16, 0, 1},           {"0X10", 16, 16, 4},      {"0777", 8, 511, 4},
-      {"78", 8, 7, 1},             {"0", 10, 0, 1},          {"00012", 10, 12, 5},
+      {"1337", 10, 1337, 4},
+      {"1337xyz", 10, 1337, 4},
+      {"  42", 10, 42, 4},
+      {"\t\r\n\v\f 7", 10, 7, 7},
+      {"+5", 10, 5, 2},
+      {"-1", 10, UINT64_MAX, 2},
+      {"0x1F", 16, 31, 4},
+      {"1f", 16, 31, 2},
+      {"0x", 16, 0, 1},
+      {"0xg", 16, 0, 1},
+      {"0X10", 16, 16, 4},
+      {"0777", 8, 511, 4},
+      {"78", 8, 7, 1},
+      {"0", 10, 0, 1},
+      {"00012", 10, 12, 5},
       {"12\0"
        "34"sv,
        10, 12, 2},
@@ -61,16 +71,26 @@ TEST(ByteNumber, ReadsTextAsStrtoullDoes) {
     EXPECT_EQ(std::strtoull(copy.c_str(), &end, static_cast<int>(c.base)), c.value) << c.text;
     EXPECT_EQ(static_cast<uint32_t>(end - copy.c_str()), c.consumed) << c.text;
   }
-  for (const auto& [s, base] : std::vector<std::pair<std::string_view, unsigned>>{
-           {"", 10}, {"abc", 10}, {" ", 10}, {"+", 10}, {"- 1", 10}, {"9", 8}, {"g", 16},
-           {"\0001"sv, 10}, {"18446744073709551616", 10}, {"99999999999999999999999", 10},
-           {"10000000000000000", 16}}) {
+  for (const auto& [s, base] :
+       std::vector<std::pair<std::string_view, unsigned>>{{"", 10},
+                                                          {"abc", 10},
+                                                          {" ", 10},
+                                                          {"+", 10},
+                                                          {"- 1", 10},
+                                                          {"9", 8},
+                                                          {"g", 16},
+                                                          {"\0001"sv, 10},
+                                                          {"18446744073709551616", 10},
+                                                          {"99999999999999999999999", 10},
+                                                          {"10000000000000000", 16}}) {
     EXPECT_FALSE(parse(s, base)) << s;
   }
 }
 
 TEST(MatcherByteTest, UserGuide) {
-  const std::string_view data = "\x00\x01\x00\x02\x00\x03" "foobar1337"sv;
+  const std::string_view data =
+      "\x00\x01\x00\x02\x00\x03"
+      "foobar1337"sv;
   const auto found = content("\x00\x01\x00\x02"sv);
   check({
       {"2,=,0x01,0", {found, byte_test(bytes(2, 0), Equal, 1)}, data, true},
@@ -79,9 +99,13 @@ TEST(MatcherByteTest, UserGuide) {
       {"2,>,1000,1,relative", {found, byte_test(relative(2, 1), Greater, 0x300)}, data, true},
       {"2,&,0x01 relative", {found, byte_test(relative(2, 0), And, 1)}, data, true},
       {"4,=,1337,0,relative,string,dec",
-       {content("foobar"), byte_test(text(relative(4, 0), 10), Equal, 1337)}, data, true},
+       {content("foobar"), byte_test(text(relative(4, 0), 10), Equal, 1337)},
+       data,
+       true},
       {"4,=,1337,1,relative,string,dec: too few bytes",
-       {content("foobar"), byte_test(text(relative(4, 1), 10), Equal, 1337)}, data, false},
+       {content("foobar"), byte_test(text(relative(4, 1), 10), Equal, 1337)},
+       data,
+       false},
   });
 }
 
@@ -98,7 +122,9 @@ TEST(MatcherByteTest, ReadsAndCompares) {
       {"before the start", {byte_test(bytes(1, -1), GreaterEqual, 0)}, data, false},
       {"negative, relative", {content("\x03"), byte_test(relative(1, -3), Equal, 1)}, data, true},
       {"negative beyond the start",
-       {content("\x03"), byte_test(relative(1, -4), GreaterEqual, 0)}, data, false},
+       {content("\x03"), byte_test(relative(1, -4), GreaterEqual, 0)},
+       data,
+       false},
       {"less", {byte_test(bytes(1, 0), Less, 2)}, data, true},
       {"not less", {byte_test(bytes(1, 0), Less, 1)}, data, false},
       {"less or equal", {byte_test(bytes(1, 0), LessEqual, 1)}, data, true},
@@ -113,7 +139,9 @@ TEST(MatcherByteTest, ReadsAndCompares) {
       {"a mask moves down", {byte_test(mask(bytes(1, 3), 0x0c), Equal, 1)}, data, true},
       {"a mask of 16 bits", {byte_test(mask(bytes(2, 0), 0xff00), Equal, 1)}, data, true},
       {"nothing in an empty buffer", {byte_test(bytes(0, 0), Equal, 0)}, "", false},
-      {"unsigned: 64 bits", {byte_test(bytes(8, 0), Greater, 1)}, "\xff\xff\xff\xff\xff\xff\xff\xff",
+      {"unsigned: 64 bits",
+       {byte_test(bytes(8, 0), Greater, 1)},
+       "\xff\xff\xff\xff\xff\xff\xff\xff",
        true},
       {"text, hex", {byte_test(text(bytes(4, 0), 16), Equal, 0xbeef)}, "beef!", true},
       {"text, octal", {byte_test(text(bytes(3, 0), 8), Equal, 0755)}, "755", true},
@@ -125,11 +153,14 @@ TEST(MatcherByteTest, ReadsAndCompares) {
 
 TEST(MatcherByteJump, UserGuide) {
   check({
-      {"Alice, jump, Bob anywhere", {content("Alice"), byte_jump(bytes(2, 0)), content("Bob")},
-       "\x00\x04..Alice Bob"sv, true},
+      {"Alice, jump, Bob anywhere",
+       {content("Alice"), byte_jump(bytes(2, 0)), content("Bob")},
+       "\x00\x04..Alice Bob"sv,
+       true},
       {"two jumps",
        {byte_jump(bytes(2, 0)), byte_jump(relative(2, 0)), content("foobar").distance(0).within(6)},
-       "\x00\x01.\x00\x02..foobar"sv, true},
+       "\x00\x01.\x00\x02..foobar"sv,
+       true},
       {"from the end, -8",
        {[] {
           RuleByteJump jump = byte_jump(bytes(0, 0), -8);
@@ -137,7 +168,8 @@ TEST(MatcherByteJump, UserGuide) {
           return jump;
         }(),
         content("l33t").distance(0).within(4)},
-       "......l33t....", true},
+       "......l33t....",
+       true},
   });
 }
 
@@ -147,33 +179,91 @@ TEST(MatcherByteJump, Lands) {
     change(jump);
     return jump;
   };
-  const auto here = [](std::string_view s) { return content(s).within(static_cast<int64_t>(s.size())); };
+  const auto here = [](std::string_view s) {
+    return content(s).within(static_cast<int64_t>(s.size()));
+  };
   check({
-      {"behind the number", {byte_jump(bytes(1, 0)), here("c")}, "\x01" "bcd", true},
-      {"not elsewhere", {byte_jump(bytes(1, 0)), here("d")}, "\x01" "bcd", false},
-      {"by 0", {byte_jump(bytes(1, 0)), here("b")}, "\x00" "bcd"sv, true},
-      {"to the last byte", {byte_jump(bytes(1, 0)), here("d")}, "\x02" "bcd", true},
-      {"to the end is beyond it", {byte_jump(bytes(1, 0))}, "\x03" "bcd", false},
+      {"behind the number",
+       {byte_jump(bytes(1, 0)), here("c")},
+       "\x01"
+       "bcd",
+       true},
+      {"not elsewhere",
+       {byte_jump(bytes(1, 0)), here("d")},
+       "\x01"
+       "bcd",
+       false},
+      {"by 0",
+       {byte_jump(bytes(1, 0)), here("b")},
+       "\x00"
+       "bcd"sv,
+       true},
+      {"to the last byte",
+       {byte_jump(bytes(1, 0)), here("d")},
+       "\x02"
+       "bcd",
+       true},
+      {"to the end is beyond it",
+       {byte_jump(bytes(1, 0))},
+       "\x03"
+       "bcd",
+       false},
       {"from the beginning",
-       {with(bytes(1, 0), [](auto& j) { j.from_beginning = true; }), here("b")}, "\x01" "bcd", true},
-      {"multiplier", {with(bytes(1, 0), [](auto& j) { j.multiplier = 2; }), here("d")},
-       "\x01" "bcd", true},
-      {"align", {with(bytes(1, 0), [](auto& j) { j.align = true; }), here("f")},
-       "\x01" "bcdef", true},
-      {"aligned already", {with(bytes(1, 0), [](auto& j) { j.align = true; }), here("f")},
-       "\x04" "bcdef", true},
-      {"post_offset", {byte_jump(bytes(1, 0), 2), here("e")}, "\x01" "bcdef", true},
-      {"post_offset back", {byte_jump(relative(1, 3), -4), here("b")}, "abc\x01" "efgh", true},
+       {with(bytes(1, 0), [](auto& j) { j.from_beginning = true; }), here("b")},
+       "\x01"
+       "bcd",
+       true},
+      {"multiplier",
+       {with(bytes(1, 0), [](auto& j) { j.multiplier = 2; }), here("d")},
+       "\x01"
+       "bcd",
+       true},
+      {"align",
+       {with(bytes(1, 0), [](auto& j) { j.align = true; }), here("f")},
+       "\x01"
+       "bcdef",
+       true},
+      {"aligned already",
+       {with(bytes(1, 0), [](auto& j) { j.align = true; }), here("f")},
+       "\x04"
+       "bcdef",
+       true},
+      {"post_offset",
+       {byte_jump(bytes(1, 0), 2), here("e")},
+       "\x01"
+       "bcdef",
+       true},
+      {"post_offset back",
+       {byte_jump(relative(1, 3), -4), here("b")},
+       "abc\x01"
+       "efgh",
+       true},
       {"back beyond the start is the start",
-       {byte_jump(bytes(1, 0), -100), content("\x01").within(1)}, "\x01" "bcd", true},
+       {byte_jump(bytes(1, 0), -100), content("\x01").within(1)},
+       "\x01"
+       "bcd",
+       true},
       {"text: behind its digits", {byte_jump(text(bytes(3, 0), 10)), here("bcd")}, "2;abcd", true},
-      {"mask", {byte_jump(mask(bytes(1, 0), 0xf0)), here("c")}, "\x1f" "bcd", true},
-      {"little", {byte_jump(little(bytes(2, 0))), here("c")}, "\x01\x00" "bcd"sv, true},
-      {"so far that it wraps", {byte_jump(bytes(8, 0))}, "\x7f\xff\xff\xff\xff\xff\xff\xff" "abc",
+      {"mask",
+       {byte_jump(mask(bytes(1, 0), 0xf0)), here("c")},
+       "\x1f"
+       "bcd",
+       true},
+      {"little",
+       {byte_jump(little(bytes(2, 0))), here("c")},
+       "\x01\x00"
+       "bcd"sv,
+       true},
+      {"so far that it wraps",
+       {byte_jump(bytes(8, 0))},
+       "\x7f\xff\xff\xff\xff\xff\xff\xff"
+       "abc",
        false},
       {"negative as 64 bits: the start",
        {byte_jump(bytes(8, 0)), content("\xff").within(1)},
-       "\xff\xff\xff\xff\xff\xff\xff\x00" "abc"sv, true},
+       "\xff\xff\xff\xff\xff\xff\xff\x00"
+       "abc"sv,
+       true},
   });
 }
 
@@ -183,23 +273,29 @@ TEST(MatcherByteExtract, UserGuide) {
        {content("Alice"), byte_extract(bytes(2, 0), Var{0}),
         content("Bob").distance(Var{0}).within(3)},
        // The point is behind the two bytes now.
-       "\x00\x07..Alice" "Bob"sv, true},
+       "\x00\x07..Alice"
+       "Bob"sv,
+       true},
       {"within: len",
        {content("\x00\xff"sv), byte_extract(relative(1, 0), Var{0}),
         content("\x5c\x00"sv).distance(2).within(Var{0})},
-       "\x00\xff\x05..123\x5c\x00"sv, true},
+       "\x00\xff\x05..123\x5c\x00"sv,
+       true},
       {"within: len, too far",
        {content("\x00\xff"sv), byte_extract(relative(1, 0), Var{0}),
         content("\x5c\x00"sv).distance(2).within(Var{0})},
-       "\x00\xff\x04..123\x5c\x00"sv, false},
+       "\x00\xff\x04..123\x5c\x00"sv,
+       false},
       {"compare",
        {content("\x00\xff"sv), byte_extract(relative(2, 0), Var{0}), content("FooBar").distance(0),
         byte_test(bytes(2, 0), Equal, Var{0})},
-       "\x01\x02\x00\xff\x01\x02 FooBar"sv, true},
+       "\x01\x02\x00\xff\x01\x02 FooBar"sv,
+       true},
       {"compare: another",
        {content("\x00\xff"sv), byte_extract(relative(2, 0), Var{0}), content("FooBar").distance(0),
         byte_test(bytes(2, 0), Equal, Var{0})},
-       "\x01\x03\x00\xff\x01\x02 FooBar"sv, false},
+       "\x01\x03\x00\xff\x01\x02 FooBar"sv,
+       false},
   });
 }
 
@@ -213,20 +309,40 @@ TEST(MatcherByteExtract, VariablesStandForNumbers) {
       {"isdataat", {var, isdataat(Var{3})}, "\x03..x", true},
       {"isdataat: beyond", {var, isdataat(Var{3})}, "\x04..x", false},
       {"no isdataat", {var, no_dataat(Var{3})}, "\x04..x", true},
-      {"count", {var, byte_test(bytes(Var{3}, 1), Equal, 0x6162)}, "\x02" "abc", true},
-      {"count: more than 8", {var, byte_test(bytes(Var{3}, 0), GreaterEqual, 0)}, "\x09" "abcdefghij",
+      {"count",
+       {var, byte_test(bytes(Var{3}, 1), Equal, 0x6162)},
+       "\x02"
+       "abc",
+       true},
+      {"count: more than 8",
+       {var, byte_test(bytes(Var{3}, 0), GreaterEqual, 0)},
+       "\x09"
+       "abcdefghij",
        false},
-      {"value", {var, byte_test(bytes(1, 1), Equal, Var{3})}, "\x61" "a", true},
-      {"offset of a number", {var, byte_test(bytes(1, Var{3}), Equal, 'c')}, "\x03" "abc", true},
-      {"offset of a jump", {var, byte_jump(bytes(1, Var{3})), content("x").within(1)},
-       "\x02.\x01.x", true},
+      {"value",
+       {var, byte_test(bytes(1, 1), Equal, Var{3})},
+       "\x61"
+       "a",
+       true},
+      {"offset of a number",
+       {var, byte_test(bytes(1, Var{3}), Equal, 'c')},
+       "\x03"
+       "abc",
+       true},
+      {"offset of a jump",
+       {var, byte_jump(bytes(1, Var{3})), content("x").within(1)},
+       "\x02.\x01.x",
+       true},
       {"multiplied and aligned",
        {byte_extract(bytes(1, 0), Var{0}, 3, 4), byte_test(bytes(1, 1), Equal, Var{0})},
-       "\x03\x0c", true},
+       "\x03\x0c",
+       true},
       {"text", {byte_extract(text(bytes(3, 0), 10), Var{0}), isdataat(Var{0})}, "3; .", true},
       {"of the last occurrence that was tried",
-       {content("L"), byte_extract(relative(1, 0), Var{0}), content("end").distance(Var{0}).within(3)},
-       "L\x09 L\x02..end", true},
+       {content("L"), byte_extract(relative(1, 0), Var{0}),
+        content("end").distance(Var{0}).within(3)},
+       "L\x09 L\x02..end",
+       true},
   });
 }
 
@@ -258,8 +374,7 @@ TEST(MatcherByteExtract, VariablesLiveAsLongAsTheRule) {
 
 TEST(MatcherByteMath, Computes) {
   const auto is = [](char operation, Num operand, int64_t result, RuleBytes read = bytes(1, 0)) {
-    return Items{byte_math(read, operation, operand, Var{0}),
-                 byte_test(bytes(8, 8), Equal, Var{0}),
+    return Items{byte_math(read, operation, operand, Var{0}), byte_test(bytes(8, 8), Equal, Var{0}),
                  byte_test(bytes(8, 8), Equal, result)};
   };
   const auto data = [](uint8_t first, uint64_t result) {
@@ -284,13 +399,16 @@ TEST(MatcherByteMath, Computes) {
       {"extract, add, compare",
        {byte_extract(bytes(1, 0), Var{0}), byte_math(bytes(1, 1), '+', Var{0}, Var{1}),
         byte_test(bytes(2, 2), Equal, Var{1})},
-       "\x02\x05\x00\x07"sv, true},
+       "\x02\x05\x00\x07"sv,
+       true},
       {"moves the point behind what it read",
-       {content("a"), byte_math(relative(2, 0), '+', 0, Var{0}), content("b").within(1)}, "a..b",
+       {content("a"), byte_math(relative(2, 0), '+', 0, Var{0}), content("b").within(1)},
+       "a..b",
        true},
       {"divided by a variable that is 0",
        {byte_extract(bytes(1, 0), Var{0}), byte_math(bytes(1, 1), '/', Var{0}, Var{1})},
-       "\x00\x05"sv, false},
+       "\x00\x05"sv,
+       false},
   });
 }
 

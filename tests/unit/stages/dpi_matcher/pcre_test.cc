@@ -26,8 +26,10 @@ TEST(MatcherPcre, Matches) {
   check({
       {"guide: six digits", {pcre("[0-9]{6}")}, "order 123456", true},
       {"five are not six", {pcre("[0-9]{6}")}, "order 12345", false},
-      {"guide: NICK", {content("NICK "), pcre("NICK .*USA.*[0-9]{3,}", PCRE2_CASELESS)},
-       "nick x NICK bot|USA|0042", true},
+      {"guide: NICK",
+       {content("NICK "), pcre("NICK .*USA.*[0-9]{3,}", PCRE2_CASELESS)},
+       "nick x NICK bot|USA|0042",
+       true},
       {"a dot is no newline", {pcre("a.b")}, "a\nb", false},
       {"with /s it is", {pcre("a.b", PCRE2_DOTALL)}, "a\nb", true},
       {"^ is the buffer's start", {pcre("^b")}, "a\nb", false},
@@ -67,7 +69,9 @@ TEST(MatcherPcre, TriesTheNextMatchWhenWhatHangsOnItFails) {
       {"never", {pcre("a[0-9]"), content("!").within(1)}, "a1.a2.a3.!", false},
       {"the next one may overlap", {pcre("aa"), content("b").within(1)}, "aaab", true},
       {"distance alone will do", {pcre("a[0-9]"), no_content("x").distance(0)}, "a1x.a2", true},
-      {"pcre upon pcre", {pcre("k="), pcre_r("^[0-9]"), content(";").within(1)}, "k=a;k=1,k=2;",
+      {"pcre upon pcre",
+       {pcre("k="), pcre_r("^[0-9]"), content(";").within(1)},
+       "k=a;k=1,k=2;",
        true},
       {"isdataat", {pcre("a"), no_dataat(1, true)}, "a.a", true},
       {"empty matches end", {pcre("x*"), content("y").within(1)}, "aaay", true},
@@ -75,7 +79,9 @@ TEST(MatcherPcre, TriesTheNextMatchWhenWhatHangsOnItFails) {
       {"nor does \\K", {pcre("a\\Kb"), content("z").within(1)}, "abababab", false},
       {"an absolute item behind it does not", {pcre("a"), content("b").offset(2)}, "a.b", true},
       {"content, pcre, content",
-       {content("<a"), pcre_r("^ [a-z]+="), content("evil").within(4)}, "<a b=c><a x=evil>", true},
+       {content("<a"), pcre_r("^ [a-z]+="), content("evil").within(4)},
+       "<a b=c><a x=evil>",
+       true},
   });
 }
 
@@ -140,8 +146,9 @@ TEST(MatcherPcre, ALongSubjectIsSearchedInSlicesAsInOne) {
   for (const size_t size : {2048u, 2049u, 5000u, 65536u}) {
     const auto expression = cache.compile(pcre("x[yz]"), why);
     const size_t first = (1u << 20) / size + 1;
-    for (const size_t at : std::vector<size_t>{0, 1, first - 2, first - 1, first, first + 1,
-                                               first * 17 - 1, first * 17, first * 273 - 1, first * 273, size - 3, size - 2}) {
+    for (const size_t at :
+         std::vector<size_t>{0, 1, first - 2, first - 1, first, first + 1, first * 17 - 1,
+                             first * 17, first * 273 - 1, first * 273, size - 3, size - 2}) {
       if (at + 2 > size) continue;
       std::vector<uint8_t> subject(size, 'x');
       subject[at + 1] = 'z';

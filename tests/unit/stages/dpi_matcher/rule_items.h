@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,8 +26,8 @@ struct Var {
   int8_t index;
 };
 struct Num : RuleNumber {
-  Num(int64_t v) { value = v; }              // NOLINT: reads like the rule
-  Num(Var v) { variable = v.index; }         // NOLINT
+  Num(int64_t v) { value = v; }       // NOLINT: reads like the rule
+  Num(Var v) { variable = v.index; }  // NOLINT
 };
 
 class Content {
@@ -37,9 +38,7 @@ class Content {
   }
   Content& nocase() { return content_.nocase = true, *this; }
   Content& endswith() { return content_.endswith = true, *this; }
-  Content& startswith() {
-    return depth(static_cast<int64_t>(content_.bytes.size()));
-  }
+  Content& startswith() { return depth(static_cast<int64_t>(content_.bytes.size())); }
   Content& offset(Num n) { return content_.offset = n, *this; }
   Content& depth(Num n) { return content_.depth = n, *this; }
   Content& distance(Num n) { return content_.distance = n, *this; }
@@ -51,8 +50,12 @@ class Content {
   RuleContent content_;
 };
 
-inline Content content(std::string_view bytes) { return Content(bytes, false); }
-inline Content no_content(std::string_view bytes) { return Content(bytes, true); }
+inline Content content(std::string_view bytes) {
+  return Content(bytes, false);
+}
+inline Content no_content(std::string_view bytes) {
+  return Content(bytes, true);
+}
 
 inline RulePcre pcre(std::string_view expression, uint32_t options = 0, bool relative = false) {
   return {std::string(expression), options, false, relative};
@@ -71,10 +74,18 @@ inline RuleBytes bytes(Num count, Num offset, bool relative = false) {
   b.relative = relative;
   return b;
 }
-inline RuleBytes relative(Num count, Num offset) { return bytes(count, offset, true); }
-inline RuleBytes text(RuleBytes b, uint8_t base) { return b.text_base = base, b; }
-inline RuleBytes little(RuleBytes b) { return b.little_endian = true, b; }
-inline RuleBytes mask(RuleBytes b, uint32_t bits) { return b.bitmask = bits, b; }
+inline RuleBytes relative(Num count, Num offset) {
+  return bytes(count, offset, true);
+}
+inline RuleBytes text(RuleBytes b, uint8_t base) {
+  return b.text_base = base, b;
+}
+inline RuleBytes little(RuleBytes b) {
+  return b.little_endian = true, b;
+}
+inline RuleBytes mask(RuleBytes b, uint32_t bits) {
+  return b.bitmask = bits, b;
+}
 
 inline RuleByteTest byte_test(RuleBytes read, RuleCompare compare, Num value,
                               bool negated = false) {
@@ -99,7 +110,9 @@ inline RuleIsDataAt isdataat(Num position, bool relative = false) {
 inline RuleIsDataAt no_dataat(Num position, bool relative = false) {
   return {position, relative, true};
 }
-inline RuleBsize bsize(int64_t low, int64_t high) { return {{low, high, false}}; }
+inline RuleBsize bsize(int64_t low, int64_t high) {
+  return {{low, high, false}};
+}
 
 inline BufferView whole(std::string_view bytes) {
   static constexpr uint8_t kNothing = 0;
@@ -127,8 +140,8 @@ inline BufferMatcher compiled(Items items, std::vector<RuleTransform> transforms
 inline bool holds(const BufferMatcher& matcher, std::string_view bytes, MatchScratch& scratch) {
   const std::vector<uint8_t> exact(bytes.begin(), bytes.end());
   scratch.begin_rule();
-  return matcher.matches(
-      whole({reinterpret_cast<const char*>(exact.data()), exact.size()}), scratch);
+  return matcher.matches(whole({reinterpret_cast<const char*>(exact.data()), exact.size()}),
+                         scratch);
 }
 inline bool holds(Items items, std::string_view bytes) {
   MatchScratch scratch;

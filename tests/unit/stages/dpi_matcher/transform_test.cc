@@ -54,7 +54,8 @@ TEST(Transform, Texts) {
       {HeaderLowercase, "Host: Example.COM\r\nUser-AGENT: Curl: X\r\n\r\n",
        "host: Example.COM\r\nuser-agent: Curl: X\r\n\r\n"},
       {HeaderLowercase, "No-Colon\r\nHost: A", "no-colon\r\nhost: A"},
-      {StripPseudoHeaders, ":method: GET\r\nhost: a\r\n:path: /\r\nx: :y\r\n", "host: a\r\nx: :y\r\n"},
+      {StripPseudoHeaders, ":method: GET\r\nhost: a\r\n:path: /\r\nx: :y\r\n",
+       "host: a\r\nx: :y\r\n"},
       {StripPseudoHeaders, ":only", ""},
       {StripPseudoHeaders, "a\n:b", "a\n"},
       {StripPseudoHeaders, "", ""},
@@ -81,20 +82,21 @@ TEST(Transform, StopsWhereTheRoomEnds) {
 
 TEST(MatcherTransform, IsDoneBeforeTheFirstItem) {
   MatchScratch scratch;
-  EXPECT_TRUE(holds(compiled({content(".example.com").endswith()}, {Dotprefix}),
-                    "example.com", scratch));
-  EXPECT_TRUE(holds(compiled({content(".example.com").endswith()}, {Dotprefix}),
-                    "www.example.com", scratch));
-  EXPECT_FALSE(holds(compiled({content(".example.com").endswith()}, {Dotprefix}),
-                     "badexample.com", scratch));
+  EXPECT_TRUE(
+      holds(compiled({content(".example.com").endswith()}, {Dotprefix}), "example.com", scratch));
+  EXPECT_TRUE(holds(compiled({content(".example.com").endswith()}, {Dotprefix}), "www.example.com",
+                    scratch));
+  EXPECT_FALSE(holds(compiled({content(".example.com").endswith()}, {Dotprefix}), "badexample.com",
+                     scratch));
   EXPECT_TRUE(holds(compiled({content("window.navigate(")}, {StripWhitespace}),
                     "window .navigate\n(", scratch));
-  EXPECT_TRUE(holds(compiled({bsize(4, 4), content("A B").offset(1)}, {UrlDecode, ToUpper, Dotprefix}),
-                    "a%20b", scratch))
+  EXPECT_TRUE(
+      holds(compiled({bsize(4, 4), content("A B").offset(1)}, {UrlDecode, ToUpper, Dotprefix}),
+            "a%20b", scratch))
       << "one after the other, and sizes are those of the result";
   const std::string digest = of(ToSha256, "GET / HTTP/1.1");
-  EXPECT_TRUE(holds(compiled({content(digest)}, {CompressWhitespace, ToSha256}),
-                    "GET  /  HTTP/1.1", scratch));
+  EXPECT_TRUE(holds(compiled({content(digest)}, {CompressWhitespace, ToSha256}), "GET  /  HTTP/1.1",
+                    scratch));
 }
 
 TEST(MatcherTransform, ADigestWaitsForTheWhole) {
