@@ -93,6 +93,13 @@ class ChainRig {
     TrafficOutput to_b, to_a;
   };
 
+  // What has happened so far.
+  struct Moment {
+    WorkerStatistics counted;
+    uint64_t io_cycles = 0, returned = 0, tsc = 0;
+  };
+
+  Moment now(std::chrono::milliseconds window) const;
   void start_traffic(uint16_t frame_size, double mpps);
   void stop_traffic();
   void warm_up();

@@ -49,6 +49,7 @@ def machine():
     return {
         'cpu': line_of('/proc/cpuinfo', r'^model name\s*:\s*(.*)$') or 'unknown',
         'family': line_of('/proc/cpuinfo', r'^cpu family\s*:\s*(.*)$'),
+        'model': line_of('/proc/cpuinfo', r'^model\s*:\s*(.*)$'),
         'cpus': os.cpu_count(),
         'virtual': bool(line_of('/proc/cpuinfo', r'^flags.*\b(hypervisor)\b')),
         'caches': cache_sizes(),

@@ -76,10 +76,13 @@ def spread(row, name):
     return f'{f["cycles"]:.0f} ({f["min"]:.0f} – {f["max"]:.0f})' if f else '–'
 
 
+PLACEMENTS = {'run-to-completion': 'one worker', 'pinned-pipeline': 'two workers'}
+
+
 def chain_table(report):
     return table(('placement', 'family', 'flows', 'rules', 'frame', 'chain', 'look-up', 'rte_hash',
-                  'ratio', 'Mpps', 'ports', '2-MiB pages'),
-                 [(r['placement'], r['family'], flows_text(r['flows']), f'{r["rules"]:,}',
+                  'ratio', 'Mpps', 'ports', '2 MiB'),
+                 [(PLACEMENTS.get(r['placement'], r['placement']), r['family'], flows_text(r['flows']), f'{r["rules"]:,}',
                    figures.frame_name(r), spread(r, 'chain'), spread(r, 'lookup'),
                    spread(r, 'rte_hash'), number(r.get('ratio'), 2), number(r['mpps'], 2),
                    spread(r, 'io'), shown(bool(r.get('huge_pages')))) for r in report.get('chain', [])])
@@ -197,8 +200,12 @@ def page(report):
     ]
     how = report['conditions']
     title = f'Sluice {v["sluice"] or ""}: what it costs'
-    lead = (f'{report["machine"]["cpu"]}, {report["machine"]["cpus"]} CPUs'
-            f'{", virtual machine" if report["machine"]["virtual"] else ""}; DPDK {v["dpdk"]}, '
+    machine = report['machine']
+    # What a hypervisor calls a CPU says little.
+    kind = f' (family {machine["family"]}, model {machine.get("model")})' if machine.get('family') else ''
+    speed = f', TSC {report["tsc_hz"] / 1e9:.1f} GHz' if report.get('tsc_hz') else ''
+    lead = (f'{machine["cpu"]}{kind}, {machine["cpus"]} CPUs{speed}'
+            f'{", virtual machine" if machine["virtual"] else ""}; DPDK {v["dpdk"]}, '
             f'nDPI {v["ndpi"]}, Hyperscan {v["hyperscan"]}; {v["compiler"]}; Linux {v["kernel"]}; '
             f'commit {report["commit"]}; {how.get("began", "")}')
     return ('<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
