@@ -12,7 +12,12 @@ namespace sluice {
 // can be read.
 QuicCryptoStream::Result QuicCryptoStream::insert(uint64_t offset, std::span<const uint8_t> bytes,
                                                   Arena& arena) noexcept {
+  if (offset < consumed_) {
+    bytes = bytes.subspan(std::min<uint64_t>(consumed_ - offset, bytes.size()));
+    offset = consumed_;
+  }
   if (bytes.empty()) return Result::Taken;
+  offset -= consumed_;
   if (offset > kMaxBytes || bytes.size() > kMaxBytes - offset) return Result::TooLong;
   const auto from = static_cast<uint32_t>(offset);
   const auto to = static_cast<uint32_t>(offset + bytes.size());
@@ -51,7 +56,30 @@ std::span<const uint8_t> QuicCryptoStream::beginning() const noexcept {
   return {bytes_, pieces_[0].to};
 }
 
+void QuicCryptoStream::consume(size_t bytes) noexcept {
+  consumed_ += bytes;
+  if (bytes < pieces_[0].to) {
+    pieces_[0].from = static_cast<uint16_t>(bytes);
+  } else {
+    std::move(pieces_.begin() + 1, pieces_.begin() + count_, pieces_.begin());
+    if (--count_ == 0) {
+      release_memory();
+      return;
+    }
+  }
+  std::memmove(bytes_, bytes_ + bytes, pieces_[count_ - 1].to - bytes);
+  for (uint32_t i = 0; i < count_; ++i) {
+    pieces_[i].from = static_cast<uint16_t>(pieces_[i].from - bytes);
+    pieces_[i].to = static_cast<uint16_t>(pieces_[i].to - bytes);
+  }
+}
+
 void QuicCryptoStream::release() noexcept {
+  release_memory();
+  consumed_ = 0;
+}
+
+void QuicCryptoStream::release_memory() noexcept {
   arena_free(bytes_);
   bytes_ = nullptr;
   room_ = count_ = 0;

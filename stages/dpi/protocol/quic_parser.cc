@@ -233,8 +233,10 @@ void QuicParser::read_hello(Direction from, bool whole, TransactionSink& sink) n
   } else if (whole && stream.size() < size) {
     return;
   }
-  const auto body = stream.first(std::min(size, stream.size())).subspan(kMessageHeader);
+  const auto message = stream.first(std::min(size, stream.size()));
+  const auto body = message.subspan(kMessageHeader);
   bool parsed;
+  bool again = false;  // the server asks for a second hello
   if (client) {
     TlsClientHello hello;
     parsed = parse_tls_client_hello(body, hello);
@@ -244,11 +246,20 @@ void QuicParser::read_hello(Direction from, bool whole, TransactionSink& sink) n
     TlsServerHello hello;
     parsed = parse_tls_server_hello(body, hello);
     hello.complete = hello.complete && whole;
-    if (parsed && begin()) read_server_hello(*lane_, hello, *transaction_);
+    if (parsed && begin()) {
+      again = hello.retry && whole && !transaction_->hello_retry;
+      read_server_hello(*lane_, hello, *transaction_);
+    }
   }
-  give_up(from);  // done with its bytes
-  if (!parsed || transaction_ == nullptr) return;
-  transaction_->complete[static_cast<size_t>(from)] = true;
+  if (!parsed || transaction_ == nullptr) {
+    give_up(from);
+    return;
+  }
+  s.crypto.consume(message.size());
+  s.done = !again;
+  if (again) side(Direction::Original).done = false;
+  transaction_->complete[0] = side(Direction::Original).done;
+  transaction_->complete[1] = side(Direction::Reply).done;
   sink.advanced(*transaction_, from);
   transaction_->fresh[0] = transaction_->fresh[1] = 0;
 }

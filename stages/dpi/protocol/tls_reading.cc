@@ -43,37 +43,45 @@ class Reading {
     return memory;
   }
 
-  // A copy of `bytes` becomes the buffer.
+  // A copy of `bytes` becomes the buffer. A second hello that says the same as
+  // the first changes nothing; what it says otherwise is new to the rules.
   void set(Buffer buffer, std::span<const uint8_t> bytes) {
+    BufferView& view = transaction_.view(buffer, from_);
+    if (view.present() && same(view.bytes(), bytes)) return;
     const auto copied = copy(bytes);
-    if (copied.data() != nullptr) transaction_.set(buffer, from_, copied);
+    if (copied.data() == nullptr) return;
+    view.scanned = 0;
+    transaction_.set(buffer, from_, copied);
   }
 
   // Copies of `values` become the buffer: the first its view, the others `more`.
   void set_several(Buffer buffer, std::span<const std::span<const uint8_t>> values) {
+    if (has(buffer, values)) return;
     auto& more = transaction_.more[static_cast<size_t>(from_)];
-    const size_t others = static_cast<size_t>(
-        std::count_if(more.begin(), more.end(), [&](const auto& m) { return m.buffer != buffer; }));
-    const size_t added = values.empty() ? 0 : values.size() - 1;
-    if (others + added > 0 && (added > 0 || others < more.size())) {
-      auto* items =
-          static_cast<Transaction::More*>(allocate((others + added) * sizeof(Transaction::More)));
+    const auto is_other = [&](const Transaction::More& m) { return m.buffer != buffer; };
+    const auto others = static_cast<size_t>(std::count_if(more.begin(), more.end(), is_other));
+    const size_t room = others + values.size() - 1;
+    if (room > 0) {
+      auto* items = static_cast<Transaction::More*>(allocate(room * sizeof(Transaction::More)));
       if (items == nullptr) return;
-      auto* end = std::copy_if(more.begin(), more.end(), items,
-                               [&](const auto& m) { return m.buffer != buffer; });
-      for (size_t i = 1; i <= added; ++i) {
-        const auto copied = copy(values[i]);
+      auto* end = std::copy_if(more.begin(), more.end(), items, is_other);
+      for (const auto value : values.subspan(1)) {
+        const auto copied = copy(value);
         if (copied.data() == nullptr) break;
-        auto* item = new (end++) Transaction::More{buffer, {}};
-        item->view.data = copied.data();
-        item->view.size = static_cast<uint32_t>(copied.size());
-        item->view.complete = true;
+        BufferView view;
+        view.data = copied.data();
+        view.size = static_cast<uint32_t>(copied.size());
+        view.complete = true;
+        new (end++) Transaction::More{buffer, view};
       }
       more = {items, end};
     } else {
-      more = more.first(others);
+      more = {};
     }
-    if (!values.empty()) set(buffer, values.front());
+    set(buffer, values.front());
+    if (transaction_.view(buffer, from_).present()) {
+      transaction_.fresh[static_cast<size_t>(from_)] |= buffer_bit(buffer);
+    }
   }
 
   void no_memory() {
@@ -89,6 +97,21 @@ class Reading {
   TlsTransaction& transaction() { return transaction_; }
 
  private:
+  static bool same(std::span<const uint8_t> a, std::span<const uint8_t> b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  }
+  // Whether the buffer is just these.
+  bool has(Buffer buffer, std::span<const std::span<const uint8_t>> values) const {
+    const BufferView& first = transaction_.view(buffer, from_);
+    if (!first.present() || !same(first.bytes(), values.front())) return false;
+    size_t at = 1;
+    for (const auto& more : transaction_.more[static_cast<size_t>(from_)]) {
+      if (more.buffer != buffer) continue;
+      if (at == values.size() || !same(more.view.bytes(), values[at])) return false;
+      ++at;
+    }
+    return at == values.size();
+  }
   std::span<const uint8_t> copy(std::span<const uint8_t> bytes) {
     const auto copied = transaction_.memory.copy(bytes, lane_.arena, kTlsMaxMemory);
     if (copied.data() == nullptr) no_memory();

@@ -285,6 +285,29 @@ TEST_F(QuicTest, KeepsTheFirstOfTwoCopies) {
   EXPECT_EQ(told.one(Buffer::QuicSni), "example.com");
 }
 
+TEST_F(QuicTest, ReadsBothHellosAroundAHelloRetryRequest) {
+  QuicInitialOptions client;
+  say(kClient, quic_initial(client, kClientFrame));
+  const std::string retry = tls_message(
+      2, u16(0x0303) + unhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c") +
+             list8("") + u16(0x1301) + std::string(1, '\0') +
+             tls_extensions({{43, u16(0x0304)}, {51, u16(23)}}));
+  QuicInitialOptions server = server_options();
+  EXPECT_TRUE(say(kServer, quic_initial(server, crypto_frame(0, retry))));
+  EXPECT_FALSE(told.states[0].sides[0].complete);
+  // The second hello goes on where the first one ended, and asks for something else.
+  std::string second = kClientHello;
+  second.replace(second.find("example"), 7, "another");
+  client.number = 1;
+  EXPECT_TRUE(say(kClient, quic_initial(client, crypto_frame(kClientHello.size(), second))));
+  EXPECT_EQ(told.one(Buffer::QuicSni), "another.com");
+  server.number = 2;
+  const std::string hello = kServerFrames.substr(9);  // behind the ACK and the frame's header
+  EXPECT_FALSE(say(kServer, quic_initial(server, crypto_frame(retry.size(), hello))));
+  EXPECT_EQ(told.calls.size(), 4u);
+  EXPECT_TRUE(told.states[0].finished);
+}
+
 TEST_F(QuicTest, BoundsWhatItHolds) {
   QuicInitialOptions options;
   options.pad_to = 1162;
@@ -382,9 +405,11 @@ TEST(QuicParser, RecognisesItsBeginning) {
 
 TEST(QuicCryptoStream, JoinsAsASimpleOneWould) {
   std::mt19937 random(3);
+  uint64_t consumed_in_all = 0;
   for (int round = 0; round < 2000; ++round) {
     Arena arena(1 << 20, false);
     QuicCryptoStream stream{};
+    size_t consumed = 0;
     std::string bytes(64, '?');
     std::vector<bool> there(64, false);
     for (int i = 0; i < 12; ++i) {
@@ -398,11 +423,19 @@ TEST(QuicCryptoStream, JoinsAsASimpleOneWould) {
       }
       size_t whole = 0;
       while (whole < 64 && there[whole]) ++whole;
-      ASSERT_EQ(text_of(stream.beginning()), bytes.substr(0, whole));
+      ASSERT_EQ(text_of(stream.beginning()), bytes.substr(consumed, whole - consumed));
+      if (whole > consumed && random() % 4 == 0) {
+        const size_t now = 1 + random() % (whole - consumed);
+        stream.consume(now);
+        consumed += now;
+        ASSERT_EQ(text_of(stream.beginning()), bytes.substr(consumed, whole - consumed));
+      }
     }
+    consumed_in_all += consumed;
     stream.release();
     EXPECT_EQ(arena.in_use(), 0u);
   }
+  EXPECT_GT(consumed_in_all, 1000u);
 }
 
 }  // namespace

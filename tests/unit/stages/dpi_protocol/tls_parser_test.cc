@@ -191,6 +191,48 @@ TEST(TlsParser, ReadsBothHellosAroundAHelloRetryRequest) {
   EXPECT_EQ(told.version, 0x0304);
 }
 
+// Marks what it was shown as the rules do.
+class Scanner final : public TransactionSink {
+ public:
+  void advanced(Transaction& transaction, Direction) noexcept override {
+    for (size_t d = 0; d < 2; ++d) {
+      for (size_t b = 0; b < kBuffers; ++b) {
+        BufferView& view = transaction.views[d][b];
+        if ((transaction.fresh[d] & uint64_t{1} << b) != 0) {
+          scanned.emplace_back(static_cast<Buffer>(b), text_of(view.bytes().subspan(view.scanned)));
+        }
+        view.scanned = view.size;
+      }
+    }
+  }
+  void finished(Transaction&) noexcept override {}
+  size_t count(Buffer buffer, const std::string& bytes) const {
+    return static_cast<size_t>(
+        std::count(scanned.begin(), scanned.end(), std::pair{buffer, bytes}));
+  }
+  std::vector<std::pair<Buffer, std::string>> scanned;
+};
+
+TEST(TlsParser, ShowsTheRulesWhatASecondHelloSaysOtherwise) {
+  const auto hello = [](std::string_view name, std::string_view alpn) {
+    return tls_record(
+        22, tls_message(1, client_hello_body(0x0303, {0x1301},
+                                             {{0, server_name(name)}, {16, list16(alpn)}})));
+  };
+  const std::string alpn = list8("h2") + list8("http/1.1");
+  const TlsSession session =
+      make_tls_session({.version = TLS1_3_VERSION, .server_groups = "P-384"});
+  TestLane lane;
+  Scanner scanner;
+  Feeder feeder(lane, scanner);
+  feeder.feed(kClient, hello("harmless.example", alpn));
+  feeder.feed(kServer, session.flights[1].bytes);
+  feeder.feed(kClient, hello("harmful1.example", alpn));
+  EXPECT_EQ(scanner.count(Buffer::TlsSni, "harmless.example"), 1u);
+  EXPECT_EQ(scanner.count(Buffer::TlsSni, "harmful1.example"), 1u);
+  EXPECT_EQ(scanner.count(Buffer::TlsAlpn, "h2"), 1u) << "what it repeats is not new";
+}
+
 TEST(TlsParser, TellsAResumedSession) {
   const TlsTranscript old = read(make_tls_session({.resume = true}));
   EXPECT_TRUE(old.resumed);
