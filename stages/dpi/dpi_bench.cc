@@ -203,7 +203,9 @@ void dissect_flow(benchmark::State& state, const std::vector<Segment>& segments,
     }
     dissector.end(sink);
   }
-  if (sink.transactions != static_cast<uint64_t>(state.iterations())) state.SkipWithError("not one transaction a flow");
+  if (sink.transactions != static_cast<uint64_t>(state.iterations())) {
+    state.SkipWithError("not one transaction a flow");
+  }
 }
 
 void dissect_http(benchmark::State& state) {

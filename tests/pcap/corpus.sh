@@ -142,18 +142,17 @@ placement() {
   total=$(wc -l <"$captures")
 }
 
-# Of the six cases that load one passes. Three speak of what a tunnel carries, which
-# Sluice does not open; two of segments that no stage sees: without any flag, and
-# with a header longer than the segment. More is due when the language grows.
+# A case counts as read when every rule of it can be evaluated. What was reached must not get
+# less; rules-compared.txt lists the alerts that are missed.
 rules() {
   local list=$out/cases.txt folder=$corpus/pcaps/suricata read
-  local least_read=6 least_agreement=16 compared=$out/rules-compared.txt
+  local least_read=461 least_agreement=94 compared=$out/rules-compared.txt
   awk -F'\t' -v d="$folder" -v OFS='\t' \
     'NR > 1 { print $1, d "/pcaps/" $3, d "/rules/" $4, $7 }' "$folder/cases.tsv" >"$list"
   each "$list" bash -c 'rules_one "$@"' _ "$release" | tee "$out/rules.txt"
   total=$(wc -l <"$list")
   read=$(find "$out/rules" -name '*.json' | wc -l)
-  echo "rules of $read of $total cases are within the subset; their alerts beside Suricata's:"
+  echo "$read of $total cases have only rules that Sluice evaluates; their alerts beside Suricata's:"
   # The cases whose rules were refused have no log and are not scored.
   mkdir -p "$out/rules-truth"
   awk -F'\t' -v logs="$out/rules/" \
@@ -161,7 +160,7 @@ rules() {
     "$folder/cases.tsv" >"$out/rules-truth/cases.tsv"
   cp -f "$folder/alerts.tsv" "$out/rules-truth/"
   [ "$read" -ge $least_read ] ||
-    echo "FAIL rules: fewer than $least_read cases are within the subset" | tee -a "$out/rules.txt"
+    echo "FAIL rules: fewer than $least_read cases can be read" | tee -a "$out/rules.txt"
   python3 "$corpus/tools/alert_compare.py" cases "$out/rules-truth" "$out/rules" --list 20 \
     --min $least_agreement >"$compared" ||
     echo "FAIL rules: fewer than $least_agreement % of those cases pass" | tee -a "$out/rules.txt"
