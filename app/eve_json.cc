@@ -317,9 +317,10 @@ void EveFormatter::write_ndpi(JsonWriter& json, const Event& event) {
       .field("app", names_->application(app_of(event)))
       .field("category", names_->category(event.app_category));
   const auto confidence = static_cast<ndpi_confidence_t>(event.app_confidence);
-  json.field("confidence", event.app_confidence < NDPI_CONFIDENCE_MAX
-                               ? std::string_view(ndpi_confidence_get_name(confidence))
-                               : kUnknown);
+  std::string_view how = kUnknown;
+  if (event.app_confidence < NDPI_CONFIDENCE_MAX) how = ndpi_confidence_get_name(confidence);
+  if (event.app_confidence == kConfidenceByOwnRule) how = "Match by custom rule";
+  json.field("confidence", how);
   if (event.type == EventType::Flow) text_field(json, "hostname", event.get_text(kTextHost));
   if (event.app_risks != 0) {
     json.begin_array("risks");

@@ -3,8 +3,6 @@
 
 #include "app/eve_stats.h"
 
-#include <numeric>
-
 #include "app/eve_json.h"
 #include "app/json_writer.h"
 #include "chain/appliance.h"
@@ -44,6 +42,18 @@ void write_flow_table(JsonWriter& json, const Appliance& appliance) {
       .field("evicted_half_open", sum.evicted_half_open)
       .field("evicted_established", sum.evicted_established)
       .field("create_failed", sum.create_failed)
+      .end_object();
+}
+
+// The packets' ends as inline Suricata sums them up; a fragment counts where it
+// leaves, frames of our own do not count. `replaced` stays zero: no stage rewrites
+// payload.
+void write_ips(JsonWriter& json, const WorkerStatistics& total) {
+  json.begin_object("ips")
+      .field("accepted", total.transmitted - total.generated - total.passed_over)
+      .field("blocked", dropped_total(total) - total.rejected)
+      .field("rejected", total.rejected)
+      .field("replaced", uint64_t{0})
       .end_object();
 }
 
@@ -88,7 +98,8 @@ std::string eve_stats_line(const Appliance& appliance, uint64_t time_ns, uint64_
       .field("transmitted", total.transmitted)
       .field("transmitted_bytes", total.transmitted_bytes)
       .field("held", total.held)
-      .field("dropped", std::accumulate(total.dropped.begin(), total.dropped.end(), uint64_t{0}));
+      .field("dropped", dropped_total(total));
+  write_ips(json, total);
   json.begin_object("drop");
   const ReasonTable& reasons = appliance.reasons();
   for (size_t r = 0; r < reasons.size(); ++r) {

@@ -92,6 +92,7 @@ void LaneTail::reject(rte_mbuf* m, uint64_t now_ns, Burst& answers) noexcept {
   const unsigned n = reject_limit_.take(now_ns) ? build_reject(m, mempool_, frames) : 0;
   for (unsigned i = 0; i < n; ++i) answers.push(frames[i]);
   statistics_.generated += n;
+  ++statistics_.rejected;
   if (n == 0) ++statistics_.rejects_silent;
   drop_packet(m, meta(m).reason, statistics_);
 }

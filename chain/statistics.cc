@@ -15,6 +15,7 @@ void for_each_counter(WorkerStatistics& a, const WorkerStatistics& b, F&& f) noe
   f(a.received, b.received);
   f(a.received_bytes, b.received_bytes);
   f(a.generated, b.generated);
+  f(a.rejected, b.rejected);
   f(a.rejects_silent, b.rejects_silent);
   f(a.transmitted, b.transmitted);
   f(a.transmitted_bytes, b.transmitted_bytes);

@@ -47,6 +47,7 @@ struct WorkerStatistics {
   Count received{};  // from devices or passed over by another lane
   Count received_bytes{};
   Count generated{};       // frames that Sluice made
+  Count rejected{};        // of `dropped`: by the verdict Reject
   Count rejects_silent{};  // rejected packets that nobody was told of: reject_rate, no mbuf
   Count transmitted{};     // accepted by a device or passed over to another lane
   Count transmitted_bytes{};
