@@ -42,6 +42,10 @@ enum class AppProgress : uint8_t {
   Final,       // nothing more will come
 };
 
+// FlowContext::app_confidence where the operator's own definition named the flow by
+// its address; nDPI's words end before it.
+inline constexpr uint8_t kConfidenceByOwnRule = 15;
+
 // A host name or the like that dpi read from the wire: hostile bytes, already
 // reduced to printable ASCII in lower case. Owned by dpi until the flow ends.
 struct HostName {
@@ -66,7 +70,7 @@ struct FlowContext {
   uint16_t app;
   uint8_t app_category;
   AppProgress app_progress : 4;
-  uint8_t app_confidence : 4;  // ndpi_confidence_t
+  uint8_t app_confidence : 4;  // ndpi_confidence_t, or kConfidenceByOwnRule
 
   uint8_t passed;  // last worker: a packet of the flow has been transmitted
   uint8_t spare;

@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "config/words.h"
+#include "stages/dpi/dpi_stage.h"
 #include "stages/dpi/rules_section.h"
 
 namespace sluice {
@@ -23,13 +25,29 @@ size_t default_arena_bytes(uint32_t max_flows) {
 }
 
 // They depend on the library alone, so one module tells them once and for all.
-std::shared_ptr<const ApplicationNames> application_names() {
-  static const auto names = [] {
-    auto filled = std::make_shared<ApplicationNames>();
-    NdpiEngine().name_applications(*filled);
-    return std::shared_ptr<const ApplicationNames>(std::move(filled));
+const ApplicationNames& names_of_ndpi() {
+  static const ApplicationNames names = [] {
+    ApplicationNames filled;
+    NdpiEngine().name_applications(filled);
+    return filled;
   }();
   return names;
+}
+
+// Numbers outlive a policy: flows and events carry them. So names are added, and
+// none goes.
+void name_own_applications(const OwnApplications& own, ConfigSection section,
+                           ApplicationNames& names) {
+  for (const std::string& name : own.names) {
+    if (find_word(names.applications, name)) continue;
+    if (names.applications.size() == DpiStage::kMaxApplications) {
+      section.error("", "one application too many: " + name,
+                    std::to_string(DpiStage::kMaxApplications) +
+                        " of nDPI's and one's own together, with those of earlier configurations");
+      return;
+    }
+    names.applications.push_back(name);
+  }
 }
 
 // What a stream, a parser's blocks and a rule's memory take of a flow on the
@@ -52,6 +70,7 @@ DpiPart::DpiPart(const DpiPolicy& policy, const Directory& directory, bool repla
     // A replay's memory may come page by page: nothing waits for it.
     : settings(policy.settings),
       arena(policy.settings.arena_bytes, !replay),
+      engine(policy.own, *policy.names),
       pool(policy.settings.max_flows, !replay),
       memory(policy.settings.stream_bytes, !replay),
       streams(stream_options(settings, replay, settings.midstream)),
@@ -161,8 +180,12 @@ std::unique_ptr<const StagePolicy> compile_dpi_policy(ConfigSection section,
       "depth", static_cast<int64_t>(settings.depth), 0, int64_t{1} << 40));
   // Given even where this stage is wrong, so that the firewall's rules are
   // checked against them all the same.
-  policy->names = application_names();
-  context.directory.applications = *policy->names;
+  ApplicationNames& names = context.directory.applications;
+  if (names.applications.empty()) names = names_of_ndpi();
+  ConfigSection applications = section.table("applications");
+  policy->own = read_own_applications(applications, context.base_dir);
+  name_own_applications(policy->own, applications, names);
+  policy->names = std::make_shared<const ApplicationNames>(names);
   policy->rules = compile_rules(section.table("rules"), context, policy->coverage);
   section.finish();
   if (!policy->rules || section.errors().all().size() != errors_before) return nullptr;

@@ -13,6 +13,7 @@
 #include "stages/dpi/arena.h"
 #include "stages/dpi/inspection.h"
 #include "stages/dpi/ndpi_engine.h"
+#include "stages/dpi/own_applications.h"
 #include "stages/dpi/protocol/dissector.h"
 #include "stages/dpi/protocol/protocol_crypto.h"
 #include "stages/dpi/detection/detector.h"
@@ -47,6 +48,7 @@ class DpiPolicy : public StagePolicy {
   std::shared_ptr<const rules::RuleSet> rules;  // never null
   rules::RuleCoverage coverage;
   std::shared_ptr<const ApplicationNames> names;
+  OwnApplications own;
 };
 
 // A lane's engine and its memory. Inspections that began with it stay with it

@@ -8,42 +8,39 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 struct ndpi_flow_struct;
+struct ndpi_proto;
 struct ndpi_detection_module_struct;
 
 namespace sluice {
 
 struct ApplicationNames;
+struct OwnApplications;
 
-// nDPI's word on a flow, by its protocol numbers. With one name known, master
+// nDPI's word on a flow, by its protocol numbers; applications of one's own have
+// those of the directory. With one name known, master
 // and app are equal; 0: unknown.
 struct Classification {
   uint16_t master = 0;
   uint16_t app = 0;
   uint16_t category = 0;
-  uint8_t confidence = 0;  // ndpi_confidence_t
+  uint8_t confidence = 0;  // ndpi_confidence_t, or kConfidenceByOwnRule
   uint64_t risks = 0;
 
   bool known() const noexcept { return app != 0; }
-  bool is_seen() const noexcept;  // in the payload, not guessed by port, address or memory
   friend bool operator==(const Classification&, const Classification&) = default;
-};
-
-// What nDPI has read from a flow of TLS or QUIC. Views are good until the flow
-// is released.
-struct NdpiHello {
-  std::string_view server_name;
-  std::string_view alpn;
-  std::string_view ja3;
-  uint16_t tls_version = 0;  // of the record or of the server's hello; 0: not known
 };
 
 // One detection module, all protocols, with the settings of ndpiReader. One
 // thread at a time; building and destroying takes some 10 ms and 6 MiB.
 class NdpiEngine {
  public:
-  NdpiEngine();  // throws std::runtime_error
+  // `names` has a number for each of `own`, and must be the same in all modules that
+  // a flow may meet. Throws std::runtime_error.
+  NdpiEngine();
+  NdpiEngine(const OwnApplications& own, const ApplicationNames& names);
   ~NdpiEngine();
   NdpiEngine(const NdpiEngine&) = delete;
   NdpiEngine& operator=(const NdpiEngine&) = delete;
@@ -65,10 +62,8 @@ class NdpiEngine {
   static void release(ndpi_flow_struct& flow) noexcept;
 
   static std::string_view host_name(const ndpi_flow_struct& flow) noexcept;
-  // Good only for flows whose classification is of TLS or QUIC.
-  static NdpiHello hello(const ndpi_flow_struct& flow) noexcept;
 
-  // Names by number. The same for every module.
+  // Names by number, without those of one's own. The same for every module.
   void name_applications(ApplicationNames& names) const;
 
   size_t memory_bytes() const noexcept { return memory_bytes_; }
@@ -77,14 +72,16 @@ class NdpiEngine {
   struct Deleter {
     void operator()(ndpi_detection_module_struct* module) const noexcept;
   };
+  void define(const OwnApplications& own, const ApplicationNames& names);
+  uint16_t number(uint16_t of_module) const noexcept;
+  Classification classification(const ndpi_proto& protocol,
+                                const ndpi_flow_struct& flow) const noexcept;
+
   std::unique_ptr<ndpi_detection_module_struct, Deleter> module_;
+  unsigned built_in_ = 0;         // nDPI's own protocols are numbered from 0
+  std::vector<uint16_t> own_{};   // directory's numbers of those behind them
   size_t memory_bytes_ = 0;
   uint64_t last_time_ms_ = 0;
 };
-
-// nDPI's numbers that Sluice itself asks about.
-bool is_tls(const Classification&) noexcept;
-bool is_quic(const Classification&) noexcept;
-bool is_dns(const Classification&) noexcept;
 
 }  // namespace sluice

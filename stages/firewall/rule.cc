@@ -44,7 +44,8 @@ Truth unless_final(const FlowContext& c) noexcept {
 }
 
 bool is_guessed(const FlowContext& c) noexcept {
-  return (c.app_master != 0 || c.app != 0) && c.app_confidence != NDPI_CONFIDENCE_DPI;
+  return (c.app_master != 0 || c.app != 0) && c.app_confidence != NDPI_CONFIDENCE_DPI &&
+         c.app_confidence != kConfidenceByOwnRule;
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <optional>
 #include <utility>
 
+#include "config/words.h"
+
 namespace sluice::firewall {
 
 namespace {
@@ -42,19 +44,6 @@ std::vector<std::string> keys(const std::map<std::string, T, std::less<>>& names
   std::vector<std::string> out;
   for (const auto& [name, number] : names) out.push_back(name);
   return out;
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                            [&](char x, char y) { return lower(x) == lower(y); });
-}
-
-std::optional<uint16_t> find(const std::vector<std::string>& names, std::string_view word) {
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (equal_ignoring_case(names[i], word)) return static_cast<uint16_t>(i);
-  }
-  return std::nullopt;
 }
 
 std::optional<uint16_t> parse_number(std::string_view text, unsigned max) {
@@ -212,12 +201,12 @@ bool RuleReader::has_dpi(std::string_view key) {
 void RuleReader::read_application(size_t i, std::string_view word, Conditions& conditions) {
   const std::vector<std::string>& names = known_to_dpi_.applications;
   // A name may hold a dot itself.
-  if (const auto name = find(names, word)) {
+  if (const auto name = find_word(names, word)) {
     conditions.applications.push_back({*name, 0, false});
     return;
   }
   const size_t dot = word.find('.');
-  const auto master = find(names, word.substr(0, dot));
+  const auto master = find_word(names, word.substr(0, dot));
   if (dot == std::string_view::npos || !master) {
     const std::string_view part = word.substr(0, dot);
     section_.error_at(
@@ -226,7 +215,7 @@ void RuleReader::read_application(size_t i, std::string_view word, Conditions& c
     return;
   }
   const std::string_view part = word.substr(dot + 1);
-  if (const auto name = find(names, part)) {
+  if (const auto name = find_word(names, part)) {
     conditions.applications.push_back({*name, *master, true});
   } else {
     section_.error_at("application", i, "application " + quoted(word),
@@ -246,7 +235,7 @@ void RuleReader::read_categories(Conditions& conditions) {
   if (!has_dpi("category")) return;
   const std::vector<std::string>& names = known_to_dpi_.categories;
   for (size_t i = 0; i < words.size(); ++i) {
-    if (const auto category = find(names, words[i])) {
+    if (const auto category = find_word(names, words[i])) {
       conditions.categories.push_back(*category);
     } else {
       section_.error_at("category", i, "category " + quoted(words[i]),
