@@ -181,11 +181,7 @@ Consumed DnsParser::consume(Direction from, std::span<const uint8_t> readable, b
 }
 
 void DnsParser::end(TransactionSink& sink) noexcept {
-  while (oldest_ != nullptr) {
-    DnsTransaction* transaction = oldest_;
-    transaction->complete[0] = transaction->complete[1] = true;
-    finish(transaction, sink);
-  }
+  while (oldest_ != nullptr) finish(oldest_, sink);
 }
 
 void DnsParser::read(Direction from, std::span<const uint8_t> bytes, bool cut,
@@ -341,6 +337,7 @@ void DnsParser::unlink(DnsTransaction* transaction) noexcept {
 
 void DnsParser::finish(DnsTransaction* transaction, TransactionSink& sink) noexcept {
   unlink(transaction);
+  transaction->complete[0] = transaction->complete[1] = true;
   sink.finished(*transaction);
   release(transaction);
 }
