@@ -9,6 +9,7 @@ import os
 import sys
 
 import conditions
+import dpi
 import gather
 import known
 import machine
@@ -43,6 +44,7 @@ def main():
         sys.exit(__doc__)
     raw, out = arguments
     report, goals = build(raw, '--quick' in sys.argv)
+    dpi.print_tables(report.get('dpi'))
     text.print_all({**report, 'goals': goals})
     for name, content in (('report.json', json.dumps(report, indent=2) + '\n'),
                           ('report.html', page.page(report))):

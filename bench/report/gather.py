@@ -6,6 +6,8 @@ import json
 import os
 import statistics
 
+import dpi
+
 # Names of run.sh's calls of chain_bench's scenario `established`.
 SERIES = ('flows', 'ipv6', 'sizes', 'rules', 'pipeline')
 SCENARIOS = ('rules', 'latency', 'newflows', 'handover', 'lanes')
@@ -88,6 +90,9 @@ def read_pass(folder, number):
         if data and name in data:
             out[name] = data[name]
             out.setdefault('tsc_hz', data.get('tsc_hz'))
+    inspection = read_json(os.path.join(folder, f'dpi.{number}.json'))
+    if inspection:
+        out['dpi'] = inspection['dpi']
     counting = read_statistics(folder, number)
     if counting:
         out['statistics'] = counting
@@ -128,6 +133,9 @@ def combine(passes):
         values = [p[name] for p in passes if p.get(name) is not None]
         if values:
             out[name] = merge(values)
+    inspections = [p['dpi'] for p in passes if p.get('dpi')]
+    if inspections:
+        out['dpi'] = dpi.combine(inspections)
     return out
 
 
@@ -156,4 +164,6 @@ def gather(folder):
     if overlay:
         data['overlay'] = overlay
     data['missing'] = read_missing(folder)
+    for what, why in (data.get('dpi') or {}).get('missing', {}).items():
+        data['missing'].setdefault(what, why)
     return data, passes

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the Sluice authors
 """The flat object `metrics` of report.json, and its spread. Keys: bench/README.md."""
+import dpi
 from gather import count_name
 
 # (key, path in the scenario's object)
@@ -113,6 +114,8 @@ def all_of(data):
         cycles, parts = (out.get(f'newflows.{kind}.{c}') for c in ('cycles', 'parts_cycles'))
         if cycles and parts:
             out[f'newflows.{kind}.times_parts'] = (cycles[0] / parts[0],) * 3
+    if data.get('dpi'):
+        out.update(dpi.metrics(data['dpi']))
     bytes_per_flow = memory(data['chain'])
     if bytes_per_flow is not None:
         out['memory.bytes_per_flow'] = (bytes_per_flow,) * 3

@@ -3,6 +3,7 @@
 """report.html: one file, nothing from elsewhere."""
 from html import escape
 
+import dpi
 import figures
 import known
 from style import STYLE
@@ -50,6 +51,7 @@ TILES = (('chain.flows_1m.cycles', 'cycles a packet', 'decided flows, 1 M, 64 B,
          ('chain.flows_1m.mpps', 'Mpps a core', '1 M flows, 64 B, device included'),
          ('chain.latency.p99_us', 'µs, p99', 'in the box, half load'),
          ('newflows.ndpi.kps', 'thousand flows/s', 'new connections through nDPI, one core'),
+         ('dpi.web.all.times_suricata', '× Suricata', 'throughput with all rules, HTTP and TLS'),
          ('memory.bytes_per_flow', 'bytes a flow', 'index, links, spare entries included'))
 
 
@@ -127,6 +129,24 @@ KNOWN_KEYS = {'family_index', 'per_family_instance_index', 'repetitions', 'repet
               'threads', 'iterations', 'real_time', 'cpu_time'}
 
 
+def inspection(report):
+    data = report.get('dpi')
+    if not data:
+        return ''
+    about = (f'<p>{escape("; ".join(dpi.describe(data)))}.</p>')
+    return section(
+        'Inspection beside Suricata', about,
+        plot('Gbit/s of one core', dpi.plot(report, 'gbps', 2),
+             'By capture and number of rules. Both programs inline between two null ports that '
+             'replay the captures, flows new in every lap, one worker thread, all events on; by the '
+             'CPU time of that thread, the port\'s work included.'),
+        plot('Cycles a packet', dpi.plot(report, 'cycles', 0), 'The port\'s own not counted.'),
+        plot('Where they go in Sluice', dpi.plot_stages(report), ''),
+        table(dpi.HEAD, dpi.table_rows(data)),
+        plot('Classification alone, thousand flows a second', dpi.plot_flows(report),
+             'No rules, no events. ndpiReader: user time, its start not counted.'))
+
+
 def conditions_text(report):
     how = report['conditions']
     out = (f'Medians of {how.get("passes", 0)} passes, which follow one another and each measure '
@@ -181,6 +201,7 @@ def page(report):
         section('New flows', plot('Cycles a connection', figures.new_flows(report),
                                   'A whole TCP connection with an HTTP exchange, beside what its '
                                   'parts cost alone.')),
+        inspection(report),
         section('Cores', pair_table(report, 'handover', 'a hand-over between two workers'),
                 pair_table(report, 'lanes', 'two lanes on two cores'),
                 statistics_table(report)),

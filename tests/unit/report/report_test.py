@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../
 sys.dont_write_bytecode = True
 
 import conditions  # noqa: E402
+import dpi  # noqa: E402
 import figures  # noqa: E402
 import gather  # noqa: E402
 import known  # noqa: E402
@@ -93,6 +94,68 @@ class Passes(Folder):
     def test_an_empty_folder_gives_an_empty_report(self):
         data, values, _ = self.measured()
         self.assertEqual((data['chain'], values), ([], {}))
+
+
+def inspected(engine, gbps, rules='all', events=True, **more):
+    def figure(value):
+        return {'value': value, 'min': 0.9 * value, 'max': 1.1 * value}
+    out = {'capture': 'web', 'rules': rules, 'engine': engine, 'events': events,
+           'kflows': figure(100 * gbps)}
+    if engine != 'ndpiReader':
+        out.update({k: figure(v) for k, v in (
+            ('gbps', gbps), ('mpps', gbps / 4), ('cycles', 1000 / gbps), ('cycles_per_byte', 2 / gbps),
+            ('port_cycles', 100), ('others_cycles', 50), ('forwarded', 1))})
+        out['alerts_per_1k_flows'] = 30
+    out.update(more)
+    return out
+
+
+def inspection(*rows, missing=None):
+    return {'dpi': {'rows': list(rows), 'rule_sets': {'none': 0, 'all': 18000},
+                    'missing': missing or {}, 'suricata': '7.0.10',
+                    'captures': {'web': {'sources': 3, 'flows': 500, 'packets': 10000, 'bytes': 4000000,
+                                         'mean_frame': 400,
+                                         'bytes_share': {'http': 0.4, 'tls': 0.5, 'other': 0.1}}}}}
+
+
+class Inspection(Folder):
+    def write_passes(self):
+        stages = {'stages': {'dpi': 800.0, 'firewall': 10.0}}
+        for i, (ours, theirs) in enumerate(((4.0, 2.0), (6.0, 2.0), (5.0, 2.5)), 1):
+            rows = [inspected('sluice', ours, **stages), inspected('suricata', theirs),
+                    inspected('sluice', 8.0, 'none', False), inspected('ndpiReader', 4.0, 'none', False)]
+            # Whoever was first changes.
+            self.write(f'dpi.{i}.json', inspection(*(rows if i % 2 else reversed(rows))))
+
+    def test_rows_are_matched_by_what_they_are_and_not_by_their_order(self):
+        self.write_passes()
+        data, values, spread = self.measured()
+        self.assertEqual(len(data['dpi']['rows']), 4)
+        self.assertEqual(values['dpi.web.all.sluice.gbps'], 5.0)
+        self.assertEqual(values['dpi.web.all.suricata.gbps'], 2.0)
+        self.assertEqual(values['dpi.web.all.times_suricata'], 2.5)
+        self.assertEqual(spread['dpi.web.all.times_suricata'], [2.0, 3.0])
+        self.assertEqual(values['dpi.web.all.alerts_beside_suricata'], 1.0)
+        self.assertEqual(values['dpi.web.all.sluice.stage_cycles'], 800)
+        self.assertEqual(values['dpi.web.all.sluice.stage_cycles_per_byte'], 2)
+        self.assertEqual(values['dpi.web.classification.times_ndpireader'], 2.0)
+
+    def test_without_suricata_there_is_no_ratio_but_all_else(self):
+        self.write('dpi.1.json', inspection(inspected('sluice', 4.0),
+                                            missing={'suricata': 'not installed'}))
+        data, values, _ = self.measured()
+        self.assertEqual(data['missing'], {'suricata': 'not installed'})
+        self.assertIn('dpi.web.all.sluice.gbps', values)
+        self.assertFalse([k for k in values if 'times' in k])
+        self.assertIsNotNone(dpi.plot({'dpi': data['dpi']}, 'gbps', 2))
+
+    def test_tables_and_plots_have_every_row(self):
+        self.write_passes()
+        report = {'dpi': self.measured()[0]['dpi']}
+        self.assertEqual(len(dpi.table_rows(report['dpi'])), 3)
+        self.assertEqual(len(dpi.flow_rows(report['dpi'])), 2)
+        for drawn in (dpi.plot(report, 'gbps', 2), dpi.plot_flows(report), dpi.plot_stages(report)):
+            ET.fromstring(drawn)
 
 
 class Metrics(Folder):
