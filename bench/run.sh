@@ -9,9 +9,10 @@
 #   bench/run.sh                 everything (about half an hour)
 #   bench/run.sh --quick         shorter repetitions, no containers; at most 10 minutes
 #   bench/run.sh NAME...         only these:
-#       parts                    or one of: flowtable identity dpi stream matcher firewall forwarding
+#       parts                    or one of: flowtable identity stream matcher firewall forwarding
 #       chain                    or one of: flows ipv6 sizes rules pipeline
 #                                           latency newflows handover lanes statistics
+#       dpi                      inspection: its parts, and the whole beside Suricata (bench/dpi/)
 #       overlay                  the container comparison (bench/overlay/; root)
 #   --json FILE                  the report there too
 #   -h, --help
@@ -19,7 +20,8 @@
 # As root it reserves 2-MiB pages if too few are free and gives them back. Two
 # idle cores are needed for figures worth quoting; ratios of one run are worth
 # more than absolute figures. From the environment: BUILD, a build folder to use
-# instead of build-release. The report's keys, how to read it: bench/README.md
+# instead of build-release; SLUICE_CORPUS, captures and rules for `dpi`, which
+# makes its own without. The report's keys, how to read it: bench/README.md
 set -euo pipefail
 CALLED_FROM=$PWD
 cd "$(dirname "$0")/.."
@@ -30,7 +32,7 @@ note() { printf 'bench: %s\n' "$*" >&2; }
 
 ALL_PARTS=(flowtable identity dpi stream matcher firewall forwarding)
 ALL_CHAIN=(flows ipv6 sizes rules pipeline latency newflows handover lanes statistics)
-parts=() chain=() overlay='' quick='' json=''
+parts=() chain=() inspection='' overlay='' quick='' json=''
 while [ $# -gt 0 ]; do
   case "$1" in
     --quick) quick=1 ;;
@@ -38,6 +40,7 @@ while [ $# -gt 0 ]; do
     -h | --help) usage; exit 0 ;;
     parts) parts=("${ALL_PARTS[@]}") ;;
     chain) chain=("${ALL_CHAIN[@]}") ;;
+    dpi) parts+=(dpi) inspection=1 ;;
     overlay) overlay=1 ;;
     *)
       if [[ " ${ALL_PARTS[*]} " == *" $1 "* ]]; then parts+=("$1")
@@ -47,7 +50,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 if [ ${#parts[@]} -eq 0 ] && [ ${#chain[@]} -eq 0 ] && [ -z "$overlay" ]; then
-  parts=("${ALL_PARTS[@]}") chain=("${ALL_CHAIN[@]}")
+  parts=("${ALL_PARTS[@]}") chain=("${ALL_CHAIN[@]}") inspection=1
   [ -n "$quick" ] || overlay=1
 fi
 if [ -n "$overlay" ] && [ "$(id -u)" != 0 ]; then
@@ -80,6 +83,7 @@ say "build"
 targets=()
 for part in "${parts[@]}"; do targets+=("${program[$part]}"); done
 [ ${#chain[@]} -eq 0 ] || targets+=(bench/chain_bench)
+[ -z "$inspection" ] || targets+=(app/sluice bench/dpi/replay_port.so)
 [ ${#targets[@]} -eq 0 ] || ninja -C "$BUILD" "${targets[@]}"
 UNCOUNTED=$BUILD-uncounted   # the same chain, but it counts nothing
 if [[ " ${chain[*]} " == *" statistics "* ]]; then
@@ -175,10 +179,18 @@ scenario() { # PASS NAME
   esac
 }
 
+# Who is measured first changes from pass to pass.
+inspect() { # PASS
+  say "dpi beside others (pass $1 of $PASSES)"
+  BUILD=$BUILD OUT=$OUT/dpi bench/dpi/run.sh ${quick:+--quick} --turn "$1" >"$RAW/dpi.$1.json" && return
+  rm -f "$RAW/dpi.$1.json"
+  missing dpi "bench/dpi/run.sh ended with an error"
+}
+
 conditions start
 for part in "${parts[@]}"; do part "$part"; done
 
-if [ ${#chain[@]} -gt 0 ]; then
+if [ ${#chain[@]} -gt 0 ] || [ -n "$inspection" ]; then
   # 10 M flows three times over: the chain's table, the bare one, rte_hash.
   if [[ " ${chain[*]} " == *" flows "* ]]; then
     reserve_pages 6400
@@ -188,7 +200,7 @@ if [ ${#chain[@]} -gt 0 ]; then
       missing "10 M flows" "9 GB of free memory are needed, floors included"
     fi
   else
-    reserve_pages 1024
+    reserve_pages 2048
   fi
   for ((pass = 1; pass <= PASSES; ++pass)); do
     conditions "pass $pass"
@@ -196,6 +208,7 @@ if [ ${#chain[@]} -gt 0 ]; then
       say "$name (pass $pass of $PASSES)"
       scenario "$pass" "$name"
     done
+    [ -z "$inspection" ] || inspect "$pass"
   done
 fi
 conditions end
