@@ -84,7 +84,7 @@ class Stage {
   // Called once per burst with the packets that want this stage: their flow's
   // chain has it, the flow isn't settled here, no verdict stands against them.
   // (A stage with `every_packet` gets settled flows and packets without a flow
-  // too.) May read and rewrite packets, fill its own fields of the flow
+  // too, one with `strays` the latter.) May read and rewrite packets, fill its own fields of the flow
   // context, settle flows, give verdicts with a reason. Marks frames that it makes
   // longer or shorter (kMetaResized). Keeps neither `policy` nor `part` past the
   // call, unless a slot refers to the part by refer(); does not block, allocate, log, or free an mbuf: the worker does that.
@@ -214,6 +214,7 @@ struct StageType {
   std::string_view name;  // the TOML section: [stage.firewall]
   std::string_view help;
   bool every_packet = false;  // settled flows and packets without a flow visit it too
+  bool strays = false;        // packets without a flow visit it too: control frames, what is no IP
   bool icmp_errors = false;   // ICMP errors about flows that it let pass for good visit it too
   size_t flow_slot_size = 0;  // bytes of private state in each flow entry, multiple of 4
   std::span<const CounterInfo> counters;

@@ -27,6 +27,7 @@ StageRunner::StageRunner(unsigned lane, unsigned first, std::vector<std::unique_
       statistics_(statistics) {
   for (unsigned i = first_; i < end(); ++i) {
     every_packet_.push_back(line[i]->every_packet);
+    strays_.push_back(line[i]->strays || line[i]->every_packet);
     icmp_errors_.push_back(line[i]->icmp_errors);
     const Reason first_reason = reasons.first_of_stage(i);
     own_reasons_.push_back({first_reason, first_reason + unsigned(line[i]->drop_reasons.size())});
@@ -76,6 +77,7 @@ void StageRunner::run_last(Burst& burst) noexcept {
 // flows take the verdict that the stage left with them.
 void StageRunner::gather(Burst& burst, unsigned index, Burst& wanted) noexcept {
   const bool every_packet = every_packet_[index - first_];
+  const bool strays = strays_[index - first_];
   const bool icmp_errors = icmp_errors_[index - first_];
   const uint16_t generation = policy_->generation;
   uint64_t skipped = 0;
@@ -85,7 +87,7 @@ void StageRunner::gather(Burst& burst, unsigned index, Burst& wanted) noexcept {
     PacketMeta& p = meta(m);
     if (p.verdict != Verdict::Pass) continue;
     if (!p.flow) {
-      if (every_packet) wanted.push(m);
+      if (strays) wanted.push(m);
       continue;
     }
     if (!(policy_->chains[p.chain].stages & (1u << index))) {

@@ -69,7 +69,7 @@ class StageRunner {
   const unsigned lane_;
   const unsigned first_;
   std::vector<std::unique_ptr<Stage>> stages_;
-  std::vector<uint8_t> every_packet_, icmp_errors_;  // by stage of this worker
+  std::vector<uint8_t> every_packet_, strays_, icmp_errors_;  // by stage of this worker
   std::vector<OwnReasons> own_reasons_;
   const TscClock& clock_;
   EventQueue& events_;

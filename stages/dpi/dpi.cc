@@ -46,6 +46,8 @@ constexpr CounterInfo kCounters[] = {
     {"dns_queries", "DNS queries read", offsetof(DpiCounters, dns_queries)},
     {"scanned_packets", "packets of flows that rules apply to",
      offsetof(DpiCounters, scanned_packets)},
+    {"tunnelled", "packets within packets that rules were asked of",
+     offsetof(DpiCounters, tunnelled)},
     {"alerts", "rules matched, as far as their thresholds let them tell", offsetof(DpiCounters, alerts)},
     {"signature_drops", "packets stopped by a rule; the rest of the flow is not in this count",
      offsetof(DpiCounters, signature_drops)},
@@ -184,6 +186,7 @@ constexpr StageCommand kCommands[] = {
 constexpr StageType kDpiStage = {
     .name = "dpi",
     .help = "names each flow's application (nDPI) and asks Suricata's rules (Hyperscan, PCRE2)",
+    .strays = true,
     .icmp_errors = true,
     .flow_slot_size = 8,
     .counters = kCounters,

@@ -30,6 +30,7 @@ struct DpiCounters {
   uint64_t quic_flows = 0;
   uint64_t dns_queries = 0;
   uint64_t scanned_packets = 0;
+  uint64_t tunnelled = 0;
   uint64_t alerts = 0;
   uint64_t signature_drops = 0;
   uint64_t sessions_evicted = 0;

@@ -5,9 +5,13 @@
 
 #include <netinet/in.h>
 #include <rte_cycles.h>
+#include <rte_ether.h>
 #include <rte_ip.h>
 
 #include <algorithm>
+
+#include "stages/dpi/packet_view.h"
+#include "stages/dpi/tunnel.h"
 
 namespace sluice {
 
@@ -45,14 +49,46 @@ void DpiStage::process(Burst& burst, const StagePolicy&, LanePart* lane_part) no
   auto& part = static_cast<DpiPart&>(*lane_part);
   for (rte_mbuf* m : burst) {
     const PacketMeta& p = meta(m);
-    if (p.flow == nullptr) continue;
-    if ((p.flags & kMetaIcmpError) == 0) {
+    if (p.flow == nullptr) {
+      if (part.detector) ask_of_stray(m, part);
+    } else if ((p.flags & kMetaIcmpError) == 0) {
       visit(m, *p.flow, part, burst.generation);
     } else if (part.detector) {
       // It carries nothing of the flow that it quotes, and says nothing against it.
-      rule(m, *p.flow, reader_.read_alone(m, *p.flow, part));
+      rule(m, *p.flow, reader_.read_alone(packet_facts(m), m->port, p.flow, part));
     }
   }
+}
+
+// Neighbour discovery and its like, and what comes behind NSH.
+void DpiStage::ask_of_stray(rte_mbuf* m, DpiPart& part) noexcept {
+  if (m->l2_len < sizeof(rte_ether_hdr) || m->data_len < m->l2_len) return;
+  const auto* type = rte_pktmbuf_mtod_offset(m, const rte_be16_t*, m->l2_len - sizeof(rte_be16_t));
+  auto packet = packet_in_frame(rte_be_to_cpu_16(*type),
+                                {rte_pktmbuf_mtod_offset(m, const uint8_t*, m->l2_len),
+                                 static_cast<size_t>(m->data_len - m->l2_len)});
+  if (!packet) return;
+  packet->time_ns = meta(m).time_ns;
+  ask_alone(m, nullptr, *packet, part);
+  ask_of_tunnelled(m, nullptr, *packet, part);
+}
+
+// What it carries has no flow of its own here: rules see it packet by packet.
+void DpiStage::ask_of_tunnelled(rte_mbuf* m, Flow* flow, const rules::PacketFacts& outer,
+                                DpiPart& part) noexcept {
+  auto packet = tunnelled_packet(outer);
+  for (unsigned i = 0; packet && i < kMaxTunnels; ++i) {
+    ++counters_.tunnelled;
+    ask_alone(m, flow, *packet, part);
+    packet = tunnelled_packet(*packet);
+  }
+}
+
+void DpiStage::ask_alone(rte_mbuf* m, Flow* flow, const rules::PacketFacts& packet,
+                         DpiPart& part) noexcept {
+  const Ruling ruling = reader_.read_alone(packet, m->port, flow, part);
+  if (flow != nullptr) return rule(m, *flow, ruling);
+  give_verdict(m, ruling.verdict, own_reason(static_cast<unsigned>(ruling.reason)));
 }
 
 void DpiStage::visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation) noexcept {
@@ -76,6 +112,9 @@ void DpiStage::visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation
     if (undecided() && !classify(m, *session, part)) return;
     const Ruling ruling = reader_.read(m, *session, part, state.wanted, generation);
     rule(m, flow, ruling);
+    if (state.wanted && may_carry_packets(flow.key)) {
+      ask_of_tunnelled(m, &flow, packet_facts(m), part);
+    }
     if (ruling.blocks) return block(flow, part, generation);
     if (!undecided() && reader_.done(*session, part, state.wanted)) {
       end_session(*session, part, state.wanted);
@@ -90,7 +129,8 @@ void DpiStage::visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation
 void DpiStage::ask_rules(Slot& state, const Flow& flow, const DpiPart& part,
                          uint16_t generation) noexcept {
   state.generation = generation;
-  state.wanted = part.detector && part.detector->set().may_fit(flow_ends(flow));
+  state.wanted = part.detector && (may_carry_packets(flow.key) ||
+                                   part.detector->set().may_fit(flow_ends(flow)));
   state.blocked = 0;
 }
 

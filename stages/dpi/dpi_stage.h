@@ -57,6 +57,10 @@ class DpiStage : public Stage {
   static_assert(sizeof(Slot) == 8);
 
   void visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation) noexcept;
+  void ask_of_stray(rte_mbuf* m, DpiPart& part) noexcept;
+  void ask_of_tunnelled(rte_mbuf* m, Flow* flow, const rules::PacketFacts& outer,
+                        DpiPart& part) noexcept;
+  void ask_alone(rte_mbuf* m, Flow* flow, const rules::PacketFacts& packet, DpiPart& part) noexcept;
   void ask_rules(Slot& state, const Flow& flow, const DpiPart& part, uint16_t generation) noexcept;
   // False if the packet was dropped.
   bool classify(rte_mbuf* m, Session& session, DpiPart& part) noexcept;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 
 #include "chain/packet_meta.h"
 
@@ -48,7 +49,8 @@ rules::PacketFacts packet_facts(rte_mbuf* m) noexcept {
   // What has no header that parse knows shows its first bytes as such.
   const size_t behind = rte_pktmbuf_data_len(m) - m->l2_len - m->l3_len;
   const bool icmp = facts.protocol == IPPROTO_ICMP || facts.protocol == IPPROTO_ICMPV6;
-  const size_t header = m->l4_len != 0 || !icmp ? m->l4_len : std::min<size_t>(behind, 8);
+  const size_t header =
+      icmp ? rules::icmp_header_size({ip + m->l3_len, behind}, facts.ipv6) : m->l4_len;
   facts.l4 = {ip + m->l3_len, std::min(header, behind)};
   facts.payload = {payload(m), p.payload_len};
 
@@ -78,6 +80,23 @@ StreamSegment stream_segment(const rules::PacketFacts& packet) noexcept {
   segment.ack = number(packet.l4, 8);
   segment.flags = packet.l4[13];
   return segment;
+}
+
+void describe_packet(Event& event, const rules::PacketFacts& packet) noexcept {
+  alignas(16) FlowAddress address[2]{};
+  const size_t size = packet.ipv6 ? sizeof(rte_ipv6_hdr::src_addr) : sizeof(rte_be32_t);
+  const size_t at =
+      packet.ipv6 ? offsetof(rte_ipv6_hdr, src_addr) : offsetof(rte_ipv4_hdr, src_addr);
+  std::copy_n(packet.ip.data() + at, size, address[0].data());
+  std::copy_n(packet.ip.data() + at + size, size, address[1].data());
+  uint32_t ports = 0;
+  if (packet.ends.has_ports) std::memcpy(&ports, packet.l4.data(), sizeof ports);
+  const auto vector = [&](size_t i) {
+    return _mm_load_si128(reinterpret_cast<const __m128i*>(address[i].data()));
+  };
+  event.originator_end = make_key(event.key, vector(0), vector(1), ports, 0, packet.protocol,
+                                  packet.ipv6 ? kFamilyIpv6 : kFamilyIpv4);
+  event.first_seen_ns = event.last_seen_ns = packet.time_ns;
 }
 
 rules::PacketEnds flow_ends(const Flow& flow) noexcept {

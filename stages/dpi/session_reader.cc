@@ -31,19 +31,19 @@ rules::PacketFacts no_packet(const Flow& flow) noexcept {
 
 }  // namespace
 
-void SessionReader::begin(const rules::PacketFacts& packet, Flow& flow, Session* session,
+void SessionReader::begin(const rules::PacketFacts& packet, Flow* flow, Session* session,
                           DpiPart& part, bool rules) noexcept {
   packet_ = packet;
-  flow_ = &flow;
+  flow_ = flow;
   session_ = session;
   part_ = &part;
   ruling_ = {};
   facts_ = {};
-  facts_.context = &context(flow);
+  facts_.context = flow != nullptr ? &context(*flow) : nullptr;
   detector_ = rules && part.detector ? &*part.detector : nullptr;
   if (session == nullptr) return;
   note_app();
-  facts_.established = flow.key.proto == IPPROTO_TCP
+  facts_.established = flow->key.proto == IPPROTO_TCP
                            ? session->handshake == kSeenHandshake ||
                                  (session->picked_up && reads_as_stream(*session, part))
                            : session->replied;
@@ -62,7 +62,7 @@ Ruling SessionReader::read(rte_mbuf* m, Session& session, DpiPart& part, bool ru
   if (session.reversed) packet.direction = opposite(packet.direction);
   if (packet.direction == Direction::Reply) session.replied = true;
   if (tcp && packet.l4.size() > 13) note_handshake(session, packet);
-  begin(packet, *session.flow, &session, part, rules && !session.rules.passed);
+  begin(packet, session.flow, &session, part, rules && !session.rules.passed);
   ingress_ = m->port;
   session.payload_bytes += packet.payload.size();
   if (detector_ != nullptr) {
@@ -81,9 +81,10 @@ Ruling SessionReader::read(rte_mbuf* m, Session& session, DpiPart& part, bool ru
   return ruling_;
 }
 
-Ruling SessionReader::read_alone(rte_mbuf* m, Flow& flow, DpiPart& part) noexcept {
-  begin(packet_facts(m), flow, nullptr, part, true);
-  ingress_ = m->port;
+Ruling SessionReader::read_alone(const rules::PacketFacts& packet, uint16_t ingress, Flow* flow,
+                                 DpiPart& part) noexcept {
+  begin(packet, flow, nullptr, part, true);
+  ingress_ = ingress;
   if (detector_ == nullptr) return ruling_;
   ++counters_.scanned_packets;
   detector_->begin(packet_, facts_, nullptr, nullptr);
@@ -95,7 +96,7 @@ Ruling SessionReader::read_alone(rte_mbuf* m, Flow& flow, DpiPart& part) noexcep
 Ruling SessionReader::end(Session& session, DpiPart& part, bool rules) noexcept {
   // What is pending are numbers of the rules that were asked last.
   const bool same = part.detector && session.rules.set == &part.detector->set();
-  begin(no_packet(*session.flow), *session.flow, &session, part,
+  begin(no_packet(*session.flow), session.flow, &session, part,
         rules && same && !session.rules.passed);
   ingress_ = session.flow->ingress[0];
   if (detector_ != nullptr) {
@@ -288,7 +289,11 @@ void SessionReader::tell_alert(const rules::CompiledRule& rule,
   if (e == nullptr) return;
   const bool stops =
       rule.action == rules::RuleAction::Drop || rule.action == rules::RuleAction::Reject;
-  describe_flow(*e, *flow_);
+  if (flow_ != nullptr) {
+    describe_flow(*e, *flow_);
+  } else {
+    describe_packet(*e, packet_);
+  }
   e->lane = resources_.lane;
   e->time_ns = packet_.time_ns;
   e->ingress = ingress_;

@@ -41,8 +41,10 @@ class SessionReader final : private TransactionSink {
   // that policy's.
   Ruling read(rte_mbuf* m, Session& session, DpiPart& part, bool rules,
               uint16_t generation) noexcept;
-  // A packet by itself: an ICMP error about the flow.
-  Ruling read_alone(rte_mbuf* m, Flow& flow, DpiPart& part) noexcept;
+  // A packet by itself: an ICMP error about the flow, what one of its packets
+  // carries, or, without a flow, a control packet.
+  Ruling read_alone(const rules::PacketFacts& packet, uint16_t ingress, Flow* flow,
+                    DpiPart& part) noexcept;
   // The flow is over or left alone: what is pending is told of.
   Ruling end(Session& session, DpiPart& part, bool rules) noexcept;
 
@@ -68,7 +70,7 @@ class SessionReader final : private TransactionSink {
   }
   void judge() noexcept;
   void tell_alert(const rules::CompiledRule& rule, const rules::Fired& fired) noexcept;
-  void begin(const rules::PacketFacts& packet, Flow& flow, Session* session, DpiPart& part,
+  void begin(const rules::PacketFacts& packet, Flow* flow, Session* session, DpiPart& part,
              bool rules) noexcept;
   FlowReporter::Where where() const noexcept {
     const bool reversed = session_ != nullptr && session_->reversed;

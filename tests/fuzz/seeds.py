@@ -183,6 +183,18 @@ def main():
     http_stream_seeds(Corpus(out, 'http_stream'), conversations.values())
     protocol_seeds.write(lambda target: Corpus(out, target),
                          [found for found in map(transport, sample) if found and found[3]])
+    tunnels = Corpus(out, 'tunnel')
+    inner = next(frame for frame in sample if frame[12:14] == b'\x08\x00')[14:]
+    inner6 = next(frame for frame in sample if frame[12:14] == b'\x86\xdd')[14:]
+    ethernet = bytes(12) + b'\x08\x00' + inner
+    for seed in (b'\x00' + inner, b'\x01' + inner6, b'\x02\x00\x00\x08\x00' + inner,
+                 b'\x02\xb0\x00\x86\xdd' + bytes(12) + inner6,
+                 b'\x02\x00\x00\x65\x58' + ethernet,
+                 b'\x02\x10\x00\x88\xbe' + bytes(12) + ethernet,
+                 b'\x02\x00\x00\x88\x0b\x21' + inner,
+                 b'\x03\x08' + bytes(6) + b'\x00' + ethernet,
+                 b'\x06\x00\x06\x01\x01' + bytes(20) + inner):
+        tunnels.add(seed)
     streams, chance = Corpus(out, 'stream'), random.Random(1)
     for how in range(0, 128, 3):
         streams.add(bytes([how]) + chance.randbytes(1500))

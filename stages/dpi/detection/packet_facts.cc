@@ -144,6 +144,30 @@ BufferView whole(std::span<const uint8_t> bytes) noexcept {
 
 }  // namespace
 
+size_t icmp_header_size(std::span<const uint8_t> message, bool ipv6) noexcept {
+  constexpr size_t kLeast = 8;
+  enum : uint8_t { kAdvertisement = 9, kTimestamp = 13, kTimestampReply = 14, kMask = 17, kMaskReply = 18 };
+  size_t size = kLeast;
+  if (!ipv6 && message.size() > kLeast) {
+    switch (message[0]) {
+      case kAdvertisement:  // addresses of so many 32-bit words
+        size += size_t{message[4]} * message[5] * 4;
+        break;
+      case kTimestamp:
+      case kTimestampReply:
+        size += 12;
+        break;
+      case kMask:
+      case kMaskReply:
+        size += 4;
+        break;
+      default:
+        break;
+    }
+  }
+  return std::min(size, message.size());
+}
+
 bool holds(const RulePacketTests& tests, const PacketFacts& packet,
            const FlowFacts& flow) noexcept {
   if (tests.dsize && !tests.dsize->holds(static_cast<int64_t>(packet.payload.size()))) return false;

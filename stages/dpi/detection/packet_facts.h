@@ -38,6 +38,10 @@ struct FlowFacts {
   const FlowContext* context = nullptr;
 };
 
+// Bytes of an ICMP message that are its header, of those that are there: eight, and
+// more where a type has more fields (RFC 792, 950, 1256).
+size_t icmp_header_size(std::span<const uint8_t> message, bool ipv6) noexcept;
+
 // Whether all the tests hold. Tests of a header that the packet lacks don't.
 bool holds(const RulePacketTests& tests, const PacketFacts& packet, const FlowFacts& flow) noexcept;
 

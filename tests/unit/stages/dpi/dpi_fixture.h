@@ -7,8 +7,11 @@
 #include <gtest/gtest.h>
 
 #include <rte_tcp.h>
+#include <unistd.h>
 
 #include <array>
+#include <cstdio>
+#include <fstream>
 #include <map>
 #include <memory>
 #include <string>
@@ -64,6 +67,16 @@ class DpiTest : public PacketTestWith<DpiFamily> {
     policy = std::move(compiled);
     part = kDpiStage.create_lane_part(*policy, *resources);
     ++generation;
+  }
+  // The same, with a file of these rules.
+  void install_rules(const std::string& rules) {
+    const std::string path =
+        ::testing::TempDir() + "dpi_test_" + std::to_string(getpid()) + ".rules";
+    std::ofstream(path) << rules;
+    install(
+        "[stage.dpi]\nmax_flows = 64\narena_mb = 4\n[stage.dpi.rules]\ncache = \"\"\n"
+        "files = [\"" + path + "\"]\n");
+    std::remove(path.c_str());
   }
   std::unique_ptr<const StagePolicy> compile(std::string_view toml,
                                              std::vector<std::string> rules = {}) {

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Sluice authors
 
-#include <unistd.h>
-
-#include <cstdio>
-#include <fstream>
 #include <string_view>
 
 #include "tests/unit/stages/dpi/dpi_fixture.h"
@@ -12,17 +8,7 @@
 namespace sluice::test {
 namespace {
 
-class DpiRulesTest : public DpiTest {
- protected:
-  // Compiles with a file of these rules.
-  void install_rules(const std::string& rules) {
-    const std::string path =
-        ::testing::TempDir() + "dpi_rules_test_" + std::to_string(getpid()) + ".rules";
-    std::ofstream(path) << rules;
-    install("[stage.dpi]\nmax_flows = 64\narena_mb = 4\n[stage.dpi.rules]\ncache = \"\"\nfiles = [\"" + path + "\"]\n");
-    std::remove(path.c_str());
-  }
-};
+class DpiRulesTest : public DpiTest {};
 
 INSTANTIATE_TEST_SUITE_P(Families, DpiRulesTest, kDpiFamilies,
                          [](const auto& info) { return info.param.name; });
