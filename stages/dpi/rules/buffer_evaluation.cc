@@ -271,7 +271,7 @@ bool BufferEvaluation::read(const RuleBytes& bytes, int64_t previous, Read& out)
   if (count > (text ? kMaxTextNumber : kMaxBinaryNumber) || (text && count == 0)) return false;
   const int64_t begin = offset + (bytes.relative ? previous : 0);
   const int64_t end = begin + static_cast<int64_t>(count);
-  if (begin < 0 || end > end_ || (bytes.relative && begin >= end_)) return false;
+  if (begin < 0 || end > end_ || (count > 0 && bytes.relative && begin >= end_)) return false;
   if (count > 0 && begin < begin_) return false;
   if (count == 0) {  // byte_jump:0,... goes by its post_offset alone
     out = {0, begin, begin};

@@ -161,6 +161,10 @@ TEST(MatcherByteJump, UserGuide) {
        {byte_jump(bytes(2, 0)), byte_jump(relative(2, 0)), content("foobar").distance(0).within(6)},
        "\x00\x01.\x00\x02..foobar"sv,
        true},
+      {"back, from where a content has ended the buffer",
+       {content("Bob"), byte_jump(relative(0, 0), -6), content("an").within(2)},
+       "a an Bob",
+       true},
       {"from the end, -8",
        {[] {
           RuleByteJump jump = byte_jump(bytes(0, 0), -8);
