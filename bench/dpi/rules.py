@@ -8,8 +8,8 @@
                                each kind, over the same buffers, with contents as long and
                                pcre as often as in Emerging Threats Open of 2017
 
-The same each time. What is generated finds nothing in generate.py's traffic, but some of
-its fast patterns do, as in life: COMMON says how many.
+The same each time. Few of them alert in generate.py's traffic, but the fast patterns of
+more are in it, as in life: LOOSE and COMMON say how many.
 """
 import random
 import re
@@ -44,12 +44,15 @@ TLS = (43, 'tls', 'any', 'any', False, ('payload',), (2, 4), 0)
 LENGTHS = ((0.0, 1), (0.05, 2), (0.25, 4), (0.5, 8), (0.75, 14), (0.9, 23), (0.99, 56), (1.0, 90))
 LONGEST = ((0.0, 3), (0.05, 4), (0.25, 10), (0.5, 16), (0.75, 23), (0.9, 35), (0.99, 76), (1.0, 120))
 COMMON = 0.02   # of all rules have a fast pattern that ordinary traffic has
+TELLING = 7     # bytes that are found nowhere by chance: so long a content has each rule
+LOOSE = 0.05    # but these, some of which alert
 SEEN = {'http_uri': ('.php', '/images/', '?id=', '.js', '/index.'),
         'http_header': ('Accept-Encoding|3a| ', 'Connection|3a| ', 'Referer|3a| '),
         'http_user_agent': ('Mozilla/5.0', 'Windows NT'),
         'http_client_body': ('&name=', 'submit'),
         'file_data': ('<script', 'function(', 'iframe'),
         'http_stat_code': ('200',), 'payload': ('|00 00 00 01|', '|01 00 00|')}
+FEW_VALUES = ('http_method', 'http_stat_code')
 METHODS = ('GET', 'POST', 'GET', 'POST', 'HEAD')
 SYLLABLES = ('ba', 'co', 'di', 'fo', 'gra', 'hy', 'in', 'ku', 'lo', 'me', 'ni', 'or', 'pe', 'qui',
              'ra', 'so', 'tu', 'va', 'wi', 'xe', 'yo', 'za')
@@ -94,7 +97,7 @@ class Generator:
         out = f'content:"{text}";'
         if buffer not in ('payload', 'file_data'):
             out += f' {buffer};'
-        if buffer not in ('http_method', 'http_stat_code') and r.random() < 0.5:
+        if buffer not in FEW_VALUES and r.random() < 0.5:
             out += ' nocase;'
         return out
 
@@ -114,21 +117,25 @@ class Generator:
         if protocol != 'udp':
             options.append(f'flow:established,{"to_server" if client else "to_client"};')
         count = max(len(buffers), min(most, max(least, round(r.gauss(least + 0.8, 1)))))
-        common, where, first = r.random() < COMMON, None, True
+        common, where, first, longest_of_all = r.random() < COMMON, None, True, 0
         for i in range(count):
             buffer = buffers[min(i, len(buffers) - 1)]
             if buffer == 'file_data' and where != 'file_data':
                 options.append('file_data;')
             where = buffer
-            longest = first and buffer not in ('http_method', 'http_stat_code')
+            longest = first and buffer not in FEW_VALUES
             length = quantile(LONGEST if longest else LENGTHS, r.random())
             text = self.content(buffer, length, common and longest)
+            if not common or not longest:
+                longest_of_all = max(longest_of_all, length * (buffer not in FEW_VALUES))
             if longest:
                 text += ' fast_pattern;'
                 first = False
             elif buffer == 'payload' and i and r.random() < 0.4:
                 text += ' distance:0;'
             options.append(text)
+        if longest_of_all < TELLING and r.random() > LOOSE:
+            options.append(self.content(buffers[-1], TELLING + r.randrange(6), False))
         if r.random() * 10 < pcre_tenths:
             options.append(self.pcre(buffers[-1]))
         options.append(f'classtype:misc-activity; sid:{sid}; rev:1;')
