@@ -26,7 +26,7 @@ import engines
 
 PRELOAD = 'bench/dpi/replay_port.so'
 STRIDE = 7919           # of clients' addresses from lap to lap, as in replay_source.h
-READER_LAPS = (4, 24)   # of the files for ndpiReader
+READER_PACKETS = (100_000, 500_000)   # of the files for ndpiReader, about
 
 
 def say(text):
@@ -108,13 +108,18 @@ def user_seconds(command):
 
 def reader(name, path, options):
     """Flows a second by ndpiReader: the difference of two runs of one thread, user time."""
-    files = [os.path.join(options.work, f'{name}.{n}.pcap') for n in READER_LAPS]
-    count = [laps(path, n, f) for n, f in zip(READER_LAPS, files)][0]
+    with open(path + '.json', encoding='utf-8') as f:
+        lap = json.load(f)['packets']
+    counts = [n // lap + 1 for n in READER_PACKETS]
+    files = [os.path.join(options.work, f'{name}.{n}.pcap') for n in counts]
+    flows = [laps(path, n, f) for n, f in zip(counts, files)][0] * (counts[1] - counts[0])
     values = []
     for _ in range(3):
         short, long = (user_seconds(['taskset', '-c', str(engines.WORKER), 'ndpiReader', '-q', '-i', f])
                        for f in files)
-        values.append(count * (READER_LAPS[1] - READER_LAPS[0]) / max(1e-6, long - short) / 1e3)
+        if long <= short:
+            raise engines.Failed('the longer file took no longer')
+        values.append(flows / (long - short) / 1e3)
     for f in files:
         os.remove(f)
     return {'engine': 'ndpiReader', 'events': False,
@@ -183,7 +188,11 @@ def main():
                     say(f'  {row["gbps"]["value"]:.2f} Gbit/s, {row["cycles"]["value"]:.0f} cycles a packet')
         if not options.only and shutil.which('ndpiReader'):
             say(f'ndpiReader, {capture_name}')
-            rows.append({'capture': capture_name, 'rules': 'none', **reader(capture_name, path, options)})
+            try:
+                rows.append({'capture': capture_name, 'rules': 'none',
+                             **reader(capture_name, path, options)})
+            except (engines.Failed, OSError, subprocess.SubprocessError) as why:
+                missing[f'ndpiReader, {capture_name}'] = str(why)
     if not shutil.which('ndpiReader'):
         missing['ndpiReader'] = 'not installed (app/install-deps.sh --bench)'
     about = {}

@@ -152,6 +152,7 @@ peer = "a"
 lcore = {WORKER}
 [flowtable]
 capacity = 1048576
+tcp_window = "loose"
 [flowtable.timeouts]
 udp_new = 2
 udp_replied = 2
