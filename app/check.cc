@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <set>
 #include <stdexcept>
@@ -123,7 +124,14 @@ class DryRunner final : public ActionRunner {
 // then be set up and bound.
 std::vector<Probe> examine(const Config& config, const CheckOptions& options) {
   constexpr unsigned kRounds = 4;
-  HostState host = HostState::read();
+  const auto read_host = [&] {
+    HostState host = HostState::read();
+    std::error_code error;
+    const auto file = std::filesystem::weakly_canonical(options.config_file, error);
+    host.config_file = error ? options.config_file : file.string();
+    return host;
+  };
+  HostState host = read_host();
   std::vector<Probe> probes = preflight(config, options.eal, host);
   if (!options.fix) return probes;
   HostActionRunner real;
@@ -137,7 +145,7 @@ std::vector<Probe> examine(const Config& config, const CheckOptions& options) {
   std::set<std::string> tried;
   for (unsigned round = 0; round < kRounds; ++round) {
     if (apply_fixes(probes, host, runner, tried, print).done == 0) break;
-    host = HostState::read();
+    host = read_host();
     probes = preflight(config, options.eal, host);
   }
   if (tried.empty()) print("nothing that --fix may mend");

@@ -41,10 +41,12 @@ bool set_name(ifreq& request, const std::string& name) {
   return true;
 }
 
-unsigned interface_flags(const std::string& name) {
+std::optional<unsigned> interface_flags(const std::string& name) {
   const Socket socket;
   ifreq request{};
-  if (!set_name(request, name) || ioctl(socket.fd(), SIOCGIFFLAGS, &request) != 0) return 0;
+  if (!set_name(request, name) || ioctl(socket.fd(), SIOCGIFFLAGS, &request) != 0) {
+    return std::nullopt;
+  }
   return static_cast<unsigned short>(request.ifr_flags);
 }
 
@@ -95,13 +97,54 @@ HugePages huge_pages(const HostTree& tree) {
     out.total_bytes += tree.number(folder + name + "/nr_hugepages").value_or(0) * size_kb * 1024;
     out.free_bytes += tree.number(folder + name + "/free_hugepages").value_or(0) * size_kb * 1024;
   }
+  if (const auto mounts = huge_mounts(tree); !mounts.empty()) out.mount = mounts.front().folder;
+  return out;
+}
+
+namespace {
+
+uint64_t default_huge_page_kb(const HostTree& tree) {
+  const std::string meminfo = tree.text("/proc/meminfo").value_or("");
+  for (const std::string_view line : split_lines(meminfo)) {
+    const auto words = split_words(line);
+    if (words.size() > 1 && words[0] == "Hugepagesize:") return parse_number(words[1]).value_or(0);
+  }
+  return 2048;
+}
+
+// "2M", "1024M", "1G"; 0: none of these.
+uint64_t page_size_kb(std::string_view text) {
+  if (text.empty()) return 0;
+  const auto number = parse_number(text.substr(0, text.size() - 1));
+  if (!number || *number > 1 << 20) return 0;
+  switch (text.back()) {
+    case 'K':
+      return *number;
+    case 'M':
+      return *number << 10;
+    case 'G':
+      return *number << 20;
+    default:
+      return 0;
+  }
+}
+
+}  // namespace
+
+std::vector<HugeMount> huge_mounts(const HostTree& tree) {
+  std::vector<HugeMount> out;
+  constexpr std::string_view kSize = "pagesize=";
   const std::string mounts = tree.text("/proc/mounts", 1 << 22).value_or("");
   for (const std::string_view line : split_lines(mounts)) {
     const auto words = split_words(line);  // device, folder, type, options
-    if (words.size() > 2 && words[2] == "hugetlbfs") {
-      out.mount = words[1];
-      break;
+    if (words.size() < 3 || words[2] != "hugetlbfs") continue;
+    HugeMount mount{.folder = std::string(words[1]), .page_kb = default_huge_page_kb(tree)};
+    const std::string_view options = words.size() > 3 ? words[3] : std::string_view();
+    if (const size_t at = options.find(kSize); at != options.npos) {
+      const std::string_view size = options.substr(at + kSize.size());
+      mount.page_kb = page_size_kb(size.substr(0, size.find(',')));
     }
+    out.push_back(std::move(mount));
   }
   return out;
 }
@@ -178,12 +221,14 @@ bool interface_exists(const std::string& name) {
   return if_nametoindex(name.c_str()) != 0;
 }
 
-bool interface_is_up(const std::string& name) {
-  return (interface_flags(name) & IFF_UP) != 0;
+std::optional<bool> interface_is_up(const std::string& name) {
+  const auto flags = interface_flags(name);
+  if (!flags) return std::nullopt;
+  return (*flags & IFF_UP) != 0;
 }
 
 bool interface_is_running(const std::string& name) {
-  return (interface_flags(name) & IFF_RUNNING) != 0;
+  return (interface_flags(name).value_or(0) & IFF_RUNNING) != 0;
 }
 
 int set_interface_up(const std::string& name, bool up) {

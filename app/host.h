@@ -28,6 +28,13 @@ struct HugePages {
 };
 HugePages huge_pages(const HostTree& tree = HostTree());
 
+// Mounts of hugetlbfs as the kernel lists them.
+struct HugeMount {
+  std::string folder;
+  uint64_t page_kb = 0;
+};
+std::vector<HugeMount> huge_mounts(const HostTree& tree = HostTree());
+
 uint64_t available_memory_bytes(const HostTree& tree = HostTree());
 
 struct PciDevice {
@@ -55,7 +62,8 @@ bool is_af_packet(std::string_view device);
 std::optional<std::string> kernel_interface(std::string_view device);
 
 bool interface_exists(const std::string& name);
-bool interface_is_up(const std::string& name);       // by the administrator
+// By the administrator; null if this process's network namespace has none of that name.
+std::optional<bool> interface_is_up(const std::string& name);
 bool interface_is_running(const std::string& name);  // and with a carrier
 // Up or down by the administrator; 0 or a negative errno.
 int set_interface_up(const std::string& name, bool up);

@@ -132,6 +132,12 @@ std::string HostTree::link_name(std::string_view path) const {
   return error ? std::string() : printable(target.filename().string());
 }
 
+std::string HostTree::link_target(std::string_view path) const {
+  std::error_code error;
+  const fs::path target = fs::read_symlink(at(path), error);
+  return error ? std::string() : printable(target.string());
+}
+
 int HostTree::lock_holder(std::string_view path) const {
   const File file(at(path));
   if (file.fd() < 0) return 0;

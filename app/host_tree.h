@@ -37,6 +37,8 @@ class HostTree {
   std::vector<std::string> list(std::string_view path) const;
   // The last part of what a symbolic link points at; empty: none.
   std::string link_name(std::string_view path) const;
+  // All of it.
+  std::string link_target(std::string_view path) const;
 
   // Who holds a lock on a part of that file (fcntl, as DPDK does): its process,
   // 0 nobody, -1 somebody out of this process's sight.

@@ -83,6 +83,11 @@ unsigned eal_memory_mb(const Config& config) {
   return eal_memory_mb(config, mbuf * mbufs_needed(config) * 11 / 10);
 }
 
+unsigned least_eal_memory_mb(const Config& config) {
+  const unsigned all = eal_memory_mb(config);
+  return config.memory_mb != 0 ? all : all - kPolicyRoomMb;
+}
+
 LiveEalPlan plan_live_eal(const Config& config, const HostFacts& host,
                           const LiveEalOptions& options) {
   LiveEalPlan plan;
@@ -95,7 +100,10 @@ LiveEalPlan plan_live_eal(const Config& config, const HostFacts& host,
 
   plan.memory_mb = eal_memory_mb(config);
   const uint64_t needed = uint64_t{plan.memory_mb} << 20;
-  plan.huge_pages = !options.no_huge && host.free_huge_bytes > 0;
+  const uint64_t least = uint64_t{least_eal_memory_mb(config)} << 20;
+  // Some pages that another program has left are worse than none: DPDK would find no
+  // room for the first mempool, and has no way back.
+  plan.huge_pages = !options.no_huge && host.free_huge_bytes >= least;
   if (plan.huge_pages) {
     if (config.memory_mb != 0) {
       plan.arguments.insert(plan.arguments.end(), {"-m", std::to_string(plan.memory_mb)});
@@ -108,8 +116,11 @@ LiveEalPlan plan_live_eal(const Config& config, const HostFacts& host,
   } else {
     plan.arguments.insert(plan.arguments.end(),
                           {"--no-huge", "-m", std::to_string(plan.memory_mb), "--iova-mode=va"});
-    plan.remarks.push_back((options.no_huge ? std::string("huge pages are not wanted")
-                                            : std::string("no huge pages are free")) +
+    const std::string free = host.free_huge_bytes == 0
+                                 ? "no huge pages are free"
+                                 : "too few huge pages are free (" +
+                                       std::to_string(host.free_huge_bytes >> 20) + " MiB)";
+    plan.remarks.push_back((options.no_huge ? "huge pages are not wanted" : free) +
                            ": going on with " + std::to_string(plan.memory_mb) +
                            " MiB of ordinary memory, which is slower");
   }

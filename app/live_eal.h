@@ -41,5 +41,8 @@ LiveEalPlan plan_live_eal(const Config& config, const HostFacts& host,
 unsigned eal_memory_mb(const Config& config);
 // The same for mempools of another size than those of ports.
 unsigned eal_memory_mb(const Config& config, uint64_t pool_bytes);
+// Of these, what is taken before the first packet: with less free in huge pages `run`
+// takes ordinary memory for all.
+unsigned least_eal_memory_mb(const Config& config);
 
 }  // namespace sluice

@@ -117,14 +117,31 @@ beneath() {
   [ -n "$found" ] || echo "$1"
 }
 
-# The interfaces that this machine is reached by.
+# The client's address if this is an SSH session: sudo takes the variable away from us,
+# not from those whom we come from.
+session() {
+  local process=$$ client=${SSH_CONNECTION:-}
+  while [ -z "$client" ] && [ "${process:-0}" -gt 1 ]; do
+    client=$(tr '\0' '\n' 2>/dev/null <"$proc/$process/environ" | sed -n 's/^SSH_CONNECTION=//p') || true
+    process=$(sed -n 's/^PPid:[[:space:]]*//p' "$proc/$process/status" 2>/dev/null) || true
+  done
+  echo "${client%% *}"
+}
+
+# The interfaces that this machine is reached by: default routes of all tables, with all
+# their next hops, and halves of all addresses, which are default routes by another name.
+# Fails if it cannot tell.
 precious() {
-  local name
-  {
-    ip -4 route show default 2>/dev/null || true
-    ip -6 route show default 2>/dev/null || true
-    [ -z "${SSH_CONNECTION:-}" ] || ip route get "${SSH_CONNECTION%% *}" 2>/dev/null || true
-  } | sed -n 's/.*dev \([^ ]*\).*/\1/p' | sort -u | while read -r name; do echo "$name"; beneath "$name"; done
+  local client routes name
+  client=$(session)
+  routes=$(
+    ip -4 route show table all match 0.0.0.0/1 && ip -4 route show table all match 128.0.0.0/1 &&
+      { [ ! -e "$proc/net/ipv6_route" ] || ip -6 route show table all match 2000::/3; } &&
+      { [ -z "$client" ] || ip route get "$client"; }
+  ) || return 1
+  { grep -o 'dev [^ ]*' <<<"$routes" || true; } | sed 's/^dev //' | sort -u | while read -r name; do
+    [ "$name" = lo ] || { echo "$name"; beneath "$name"; }
+  done
 }
 guard() { # INTERFACE
   [[ -z $1 || " $precious " != *" $1 "* ]] ||
@@ -143,16 +160,20 @@ set_vf() { # PF INDEX ITEM WANTED PATTERN
 }
 
 create() { # DEVICE PF COUNT
-  local now=0 autoprobe
+  local now=0 autoprobe before=1 made=''
   [ -r "$1/sriov_numvfs" ] && now=$(<"$1/sriov_numvfs")
   [ "$now" -ge "$3" ] && return 0
   [ "$now" -eq 0 ] || die "$2 has $now virtual functions, $3 are wanted; more need --undo first, which takes these away"
   # Nobody but us shall take them; the kernel's VF driver would be first.
   autoprobe=$1/sriov_drivers_autoprobe
   [ -n "$dry" ] || [ -e "$autoprobe" ] || autoprobe=''
-  [ -z "$autoprobe" ] || write 0 "$autoprobe"
-  write "$3" "$1/sriov_numvfs" || fail "$2: the kernel creates no virtual functions (dmesg says why)"
-  [ -z "$autoprobe" ] || write 1 "$autoprobe"
+  if [ -n "$autoprobe" ]; then
+    [ ! -r "$autoprobe" ] || before=$(<"$autoprobe")
+    write 0 "$autoprobe"
+  fi
+  write "$3" "$1/sriov_numvfs" && made=1
+  [ -z "$autoprobe" ] || write "$before" "$autoprobe" # as it was: somebody may want VFs for guests
+  [ -n "$made" ] || fail "$2: the kernel creates no virtual functions (dmesg says why)"
 }
 
 bind() { # VF WANTED
@@ -247,19 +268,24 @@ reserve() { # NODE
     fail "node $1 gave $now hugepages of $pages: memory is in pieces; reserve at boot (app/deploy/host/)"
 }
 
+# The kernel writes 1 GiB as 1024M; one mounted without a size has the default one.
 mount_hugetlbfs() {
-  local option=pagesize=2M at=/dev/hugepages
-  [ "$page_kb" -lt 1048576 ] || { option=pagesize=1G at=/dev/hugepages1G; }
-  # One mounted without a size has the kernel's default size.
-  grep -q "hugetlbfs.*$option" "$proc/mounts" 2>/dev/null && return 0
-  if grep -q "Hugepagesize: *$page_kb kB" "$proc/meminfo" && grep -q '^[^ ]* [^ ]* hugetlbfs' "$proc/mounts"; then return 0; fi
+  local option=pagesize=2M at=/dev/hugepages size='2M|2048K'
+  [ "$page_kb" -lt 1048576 ] || { option=pagesize=1G at=/dev/hugepages1G size='1G|1024M'; }
+  grep -qE " hugetlbfs [^ ]*pagesize=($size)([, ]|$)" "$proc/mounts" 2>/dev/null && return 0
+  if grep -q "Hugepagesize: *$page_kb kB" "$proc/meminfo" &&
+    grep ' hugetlbfs ' "$proc/mounts" | grep -qv pagesize=; then return 0; fi
+  # systemd mounts the default size there, which may be the other one: two on one folder,
+  # and DPDK waits for itself.
+  ! grep -q "^[^ ]* $at hugetlbfs" "$proc/mounts" || at=/dev/hugepages2M
   run mkdir -p "$at"
   run mount -t hugetlbfs -o "$option" hugetlbfs "$at"
 }
 
 # --- all of it: every refusal comes before the first change ---------------
 
-precious=$(precious | tr '\n' ' ')
+precious=$(precious) || die "\`ip route\` does not tell by which interface this machine is reached: refused"
+precious=${precious//$'\n'/ }
 for pf in "${pfs[@]}"; do
   for ((second = 0; second < wait; ++second)); do
     [ -z "$(device_of "$pf")" ] || break

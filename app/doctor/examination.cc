@@ -11,7 +11,12 @@
 namespace sluice {
 
 Examination::Examination(const Config& c, const LiveEalOptions& o, const HostState& h)
-    : config(c), options(o), host(h), tree(h.tree), lifelines(h) {}
+    : config(c),
+      options(o),
+      host(h),
+      tree(h.tree),
+      lifelines(h),
+      running(running_instance(h, c.instance)) {}
 
 void Examination::add(ProbeResult result, std::string topic, std::string name, std::string found,
                       std::string meaning, std::string mend, Fix fix) {

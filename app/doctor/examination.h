@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "app/doctor/device_users.h"
 #include "app/doctor/host_state.h"
 #include "app/doctor/lifelines.h"
 #include "app/doctor/pci_facts.h"
@@ -28,6 +29,7 @@ class Examination {
   const HostState& host;
   const HostTree& tree;
   const Lifelines lifelines;
+  const RunningInstance running;  // of this configuration
   std::vector<Probe> probes;
 
   void pass(std::string topic, std::string name, std::string found);
@@ -70,5 +72,10 @@ void probe_pci_port(Examination& e, const PortConfig& port);
 void probe_vf(Examination& e, const PortConfig& port, const PciFacts& vf);
 void probe_interface_port(Examination& e, const PortConfig& port);
 void probe_wires(Examination& e);
+
+// i40e, ice: whether VFs may be promiscuous in earnest; null: ethtool does not tell.
+std::optional<bool> true_promiscuous(const Examination& e, const std::string& pf_interface);
+// What switches it on, if it is off.
+std::optional<Action> true_promiscuous_action(const Examination& e, const PciFacts& pf);
 
 }  // namespace sluice

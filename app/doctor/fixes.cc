@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "app/doctor/device_users.h"
 #include "app/doctor/lifelines.h"
 #include "app/doctor/subprocess.h"
 
@@ -25,7 +26,7 @@ bool apply(const Fix& fix, ActionRunner& runner,
            const std::function<void(const std::string&)>& print) {
   bool good = true;
   for (const Action& action : fix.actions) {
-    if (!good && !action.always) continue;
+    if (good ? action.on_failure : !action.always && !action.on_failure) continue;
     print("+ " + to_shell(action));
     if (const std::string error = runner.run(action); !error.empty()) {
       print("  failed: " + error);
@@ -68,10 +69,17 @@ FixOutcome apply_fixes(const std::vector<Probe>& probes, const HostState& host,
     const std::string commands = to_shell(fix->actions);
     if (!tried.insert(commands).second) continue;
     // Looked at again each time: what was so a moment ago may have changed.
-    const Lifelines lifelines(host);
     std::string why;
-    for (const std::string& device : fix->touches) {
-      if (why.empty()) why = lifelines.why(host.tree, device);
+    if (!fix->touches.empty()) {
+      const Lifelines lifelines(host);
+      const DeviceUsers users(host.tree);
+      for (const std::string& device : fix->touches) {
+        if (why.empty()) why = lifelines.why(host.tree, device);
+        if (why.empty() && fix->stage == FixStage::Bind) why = lifelines.uses(host.tree, device);
+        if (const int user = users.of(host.tree, device); why.empty() && user != 0) {
+          why = device + " is in use by process " + std::to_string(user);
+        }
+      }
     }
     if (!why.empty()) {
       print("refused: " + commands + "\n  " + why);

@@ -37,8 +37,8 @@ struct FixOutcome {
 };
 
 // Makes the fixes of these probes in the order of their stages, those in
-// `tried` not again. A device that carries the default route or this session is
-// not touched, whatever a probe says. `print` gets a line at a time.
+// `tried` not again. A device that carries the default route or this session, or is
+// in use, is not touched, whatever a probe says. `print` gets a line at a time.
 FixOutcome apply_fixes(const std::vector<Probe>& probes, const HostState& host,
                        ActionRunner& runner, std::set<std::string>& tried,
                        const std::function<void(const std::string&)>& print);

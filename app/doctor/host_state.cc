@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <memory>
@@ -44,12 +45,20 @@ std::vector<std::pair<std::string, std::string>> interface_addresses() {
   return out;
 }
 
-// As DPDK's EAL chooses it.
-std::string find_dpdk_folder() {
-  if (const char* given = std::getenv("RUNTIME_DIRECTORY")) return std::string(given) + "/dpdk";
-  if (getuid() == 0) return "/var/run/dpdk";
-  const char* own = std::getenv("XDG_RUNTIME_DIR");
-  return std::string(own != nullptr ? own : "/tmp") + "/dpdk";
+// As DPDK's EAL chooses it for this process; and for root and in sluice@.service,
+// which whoever checks a machine's configuration mostly is not.
+std::vector<std::string> find_dpdk_folders() {
+  std::vector<std::string> out;
+  if (const char* given = std::getenv("RUNTIME_DIRECTORY")) {
+    out.push_back(std::string(given) + "/dpdk");
+  } else if (getuid() != 0) {
+    const char* own = std::getenv("XDG_RUNTIME_DIR");
+    out.push_back(std::string(own != nullptr ? own : "/tmp") + "/dpdk");
+  }
+  for (const char* folder : {"/var/run/dpdk", "/run/sluice/dpdk"}) {
+    if (std::find(out.begin(), out.end(), folder) == out.end()) out.emplace_back(folder);
+  }
+  return out;
 }
 
 // The parent of a process; 0 if there is none to be found.
@@ -87,7 +96,7 @@ HostState HostState::read() {
   HostState out;
   out.cpus = allowed_cpus();
   out.user = geteuid();
-  out.dpdk_folder = find_dpdk_folder();
+  out.dpdk_folders = find_dpdk_folders();
   out.ssh_connection = find_ssh_connection(out.tree, std::getenv("SSH_CONNECTION"));
   out.addresses = interface_addresses();
   out.offloads = harmful_offloads;

@@ -19,7 +19,9 @@ struct HostState {
   HostTree tree;
   std::vector<unsigned> cpus;  // that this process may use
   unsigned user = 0;           // effective
-  std::string dpdk_folder;     // where DPDK's processes keep their files: "/var/run/dpdk"
+  // Where DPDK's processes keep their files: this one's, those of root, of the units.
+  std::vector<std::string> dpdk_folders;
+  std::string config_file;     // that is examined; empty: unknown
   std::string ssh_connection;  // as sshd sets it; empty: no such session
   // Addresses of the kernel's interfaces: name, address without prefix length.
   std::vector<std::pair<std::string, std::string>> addresses;

@@ -4,10 +4,13 @@
 #include "app/doctor/lifelines.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace sluice {
 
 namespace {
+
+using nlohmann::json;
 
 constexpr unsigned kMaxDepth = 8;         // VLAN on bond on ... on a port
 constexpr size_t kMaxRoutes = 64u << 20;  // bytes: a full table of the Internet is 30 of them
@@ -15,6 +18,17 @@ constexpr unsigned kReject = 0x200;       // RTF_REJECT: a route that leads nowh
 
 bool all_zero(std::string_view digits) {
   return digits.find_first_not_of('0') == std::string_view::npos;
+}
+
+std::string text_of(const json& object, const char* key) {
+  if (!object.is_object()) return {};
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// Every interface that is up gives itself one.
+bool is_link_local(std::string_view address) {
+  return address.starts_with("fe80:") || address.starts_with("169.254.");
 }
 
 std::string plain_address(std::string_view text) {
@@ -27,6 +41,7 @@ std::string plain_address(std::string_view text) {
 
 Lifelines::Lifelines(const HostState& host) : host_(host) {
   default_routes();
+  routes_of_all_tables();
   session();
 }
 
@@ -68,6 +83,33 @@ void Lifelines::default_routes() {
   }
 }
 
+// The files of /proc show one next hop of each route of the main table. Half of all
+// addresses, or all that IPv6 has given out, is a default route by another name.
+void Lifelines::routes_of_all_tables() {
+  for (const auto& [family, prefix] :
+       {std::pair{"-4", "0.0.0.0/1"}, {"-4", "128.0.0.0/1"}, {"-6", "2000::/3"}}) {
+    if (family == std::string_view("-6") && !host_.tree.exists("/proc/net/ipv6_route")) continue;
+    const auto answer =
+        host_.ask({"ip", "-j", family, "route", "show", "table", "all", "match", prefix});
+    const json all =
+        answer ? json::parse(answer->empty() ? "[]" : *answer, nullptr, false) : json();
+    if (!all.is_array()) {
+      doubt_ = "`ip route show table all` does not tell the routes";
+      return;
+    }
+    for (const json& route : all) {
+      if (!route.is_object()) continue;
+      std::vector<std::string> interfaces = {text_of(route, "dev")};
+      if (const auto hops = route.find("nexthops"); hops != route.end() && hops->is_array()) {
+        for (const json& hop : *hops) interfaces.push_back(text_of(hop, "dev"));
+      }
+      for (const std::string& interface : interfaces) {
+        if (interface != "lo") add(interface, "carries the default route");
+      }
+    }
+  }
+}
+
 void Lifelines::session() {
   // Client's address, its port, ours, our port.
   const auto words = split_words(host_.ssh_connection);
@@ -98,6 +140,25 @@ std::string Lifelines::why(const HostTree& tree, const std::string& pci_address)
   }
   for (const std::string& interface : interfaces) {
     if (std::string reason = why(interface); !reason.empty()) return reason;
+  }
+  return {};
+}
+
+std::string Lifelines::uses(const HostTree& tree, const std::string& pci_address) const {
+  for (const std::string& interface : pci_facts(tree, pci_address).interfaces) {
+    for (const auto& [name, address] : host_.addresses) {
+      if (name == interface && !is_link_local(address)) {
+        return interface + " has the address " + address;
+      }
+    }
+    for (const std::string& name : tree.list("/sys/class/net/" + interface)) {
+      if (name == "master" || name.starts_with("upper_")) {
+        return interface + " belongs to another interface (" +
+               (name == "master" ? tree.link_name("/sys/class/net/" + interface + "/master")
+                                 : name.substr(6)) +
+               ")";
+      }
+    }
   }
   return {};
 }

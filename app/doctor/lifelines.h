@@ -21,10 +21,14 @@ class Lifelines {
   std::string why(const std::string& interface) const;
   // The same for all interfaces of a device, and of the VFs of a PF.
   std::string why(const HostTree& tree, const std::string& pci_address) const;
+  // What else the machine uses a device's interfaces for: addresses, bonds, bridges;
+  // empty: nothing.
+  std::string uses(const HostTree& tree, const std::string& pci_address) const;
 
  private:
   void add(const std::string& interface, const std::string& reason, unsigned depth = 0);
   void default_routes();
+  void routes_of_all_tables();
   void session();
 
   const HostState& host_;

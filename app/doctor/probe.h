@@ -19,7 +19,8 @@ const char* to_string(ProbeResult result);
 struct Action {
   std::vector<std::string> argv;
   std::string value, file;
-  bool always = false;  // also when a step before it has failed: it puts something back
+  bool always = false;      // also when a step before it has failed: it puts something back
+  bool on_failure = false;  // only then
 };
 Action command(std::vector<std::string> argv);
 Action write_to(std::string value, std::string file);

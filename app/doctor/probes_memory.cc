@@ -74,6 +74,12 @@ uint64_t spare_memory(const Examination& e) {
   return available_memory_bytes(e.tree);
 }
 
+Fix reserve(const Pages& now, const std::string& file, uint64_t more) {
+  return {.stage = FixStage::ReservePages,
+          .actions = {write_to(std::to_string(now.total + more), file)},
+          .touches = {}};
+}
+
 void node_pages(Examination& e, int node, const Need& need, size_t nodes) {
   const Pages small = pages(e, node, kSmallPage), large = pages(e, node, kLargePage);
   const std::string name = nodes > 1 ? "hugepages, node " + std::to_string(node) : "hugepages";
@@ -83,6 +89,10 @@ void node_pages(Examination& e, int node, const Need& need, size_t nodes) {
   std::string found = "free: " + std::to_string(small.free) + " of 2 MiB, " +
                       std::to_string(large.free) + " of 1 GiB; needed: about " +
                       format_bytes(need.sum());
+  if (e.running.process != 0) {
+    e.pass(kTopic, name, "not counted: what runs has its part");
+    return;
+  }
   if (need.sum() <= free_small + from_large) {
     e.pass(kTopic, name, found);
     return;
@@ -90,9 +100,18 @@ void node_pages(Examination& e, int node, const Need& need, size_t nodes) {
   const uint64_t lacking = need.sum() - from_large - free_small;
   const uint64_t more = (lacking + kSmallPage - 1) / kSmallPage;
   const std::string file = page_file(e, node, kSmallPage) + "/nr_hugepages";
-  const std::string meaning = small.free + large.free == 0
-                                  ? "ordinary memory serves in their place, which is slower"
-                                  : "what finds none is ordinary memory, or start fails";
+  // `run` decides by the whole machine's pages whether it takes any.
+  const uint64_t least = uint64_t{least_eal_memory_mb(e.config)} << 20;
+  const bool taken = huge_pages(e.tree).free_bytes >= least;
+  if (taken && e.has_pci_ports() && need.pools != 0 && free_small + free_large < least) {
+    e.fail(kTopic, name, std::move(found),
+           "the other nodes have pages enough for `run` to take them, and this one too few for "
+           "the mempool of its ports: it would not start",
+           {}, reserve(small, file, more));
+    return;
+  }
+  const std::string meaning = taken ? "what finds none is ordinary memory, which is slower"
+                                    : "ordinary memory serves in their place, which is slower";
   // Half of what is left stays with the rest of the system.
   if (more * kSmallPage > spare_memory(e) / 2) {
     e.warn(kTopic, name, std::move(found),
@@ -101,24 +120,47 @@ void node_pages(Examination& e, int node, const Need& need, size_t nodes) {
                to_shell(write_to(std::to_string(small.total + more), file)));
     return;
   }
-  e.warn(kTopic, name, std::move(found), meaning, {},
-         {.stage = FixStage::ReservePages,
-          .actions = {write_to(std::to_string(small.total + more), file)},
-          .touches = {}});
+  e.warn(kTopic, name, std::move(found), meaning, {}, reserve(small, file, more));
 }
 
 void mount(Examination& e) {
-  const std::string where = huge_pages(e.tree).mount;
-  if (!where.empty()) {
-    e.pass(kTopic, "hugetlbfs", "mounted on " + printable(where));
+  const auto mounts = huge_mounts(e.tree);
+  // DPDK locks the folder of each size, the second time it waits for itself.
+  for (size_t i = 0; i < mounts.size(); ++i) {
+    for (size_t k = 0; k < i; ++k) {
+      if (mounts[i].folder != mounts[k].folder) continue;
+      e.fail(kTopic, "hugetlbfs", "mounted twice on " + printable(mounts[i].folder),
+             "DPDK would wait for ever for a lock that it has itself",
+             "umount " + printable(mounts[i].folder) +
+                 " (and mount each size on a folder of its own)");
+      return;
+    }
+  }
+  const auto size_is_mounted = [&](uint64_t bytes) {
+    return std::any_of(mounts.begin(), mounts.end(),
+                       [&](const HugeMount& m) { return m.page_kb << 10 == bytes; });
+  };
+  const auto has = [&](uint64_t bytes) {
+    const std::string folder =
+        "/sys/kernel/mm/hugepages/hugepages-" + std::to_string(bytes >> 10) + "kB";
+    return e.tree.number(folder + "/nr_hugepages").value_or(0) != 0;
+  };
+  const bool small_lacks = !size_is_mounted(kSmallPage) && (mounts.empty() || has(kSmallPage));
+  if (!small_lacks) {
+    std::vector<std::string> folders;
+    for (const HugeMount& m : mounts) folders.push_back(printable(m.folder));
+    e.pass(kTopic, "hugetlbfs", "mounted on " + join_words(folders));
     return;
   }
-  e.warn(kTopic, "hugetlbfs", "not mounted", "DPDK takes hugepages through it, and none without",
-         {},
+  // systemd mounts the default size there, which may be another.
+  const bool taken = std::any_of(mounts.begin(), mounts.end(),
+                                 [](const HugeMount& m) { return m.folder == "/dev/hugepages"; });
+  const std::string at = taken ? "/dev/hugepages2M" : "/dev/hugepages";
+  e.warn(kTopic, "hugetlbfs", mounts.empty() ? "not mounted" : "not mounted for pages of 2 MiB",
+         "DPDK takes hugepages through it, and none without", {},
          {.stage = FixStage::MountPages,
-          .actions = {command({"mkdir", "-p", "/dev/hugepages"}),
-                      command({"mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "hugetlbfs",
-                               "/dev/hugepages"})},
+          .actions = {command({"mkdir", "-p", at}),
+                      command({"mount", "-t", "hugetlbfs", "-o", "pagesize=2M", "hugetlbfs", at})},
           .touches = {}});
 }
 
@@ -135,11 +177,15 @@ void probe_memory(Examination& e) {
     mount(e);
   }
   const HugePages huge = huge_pages(e.tree);
-  const bool covered = !e.options.no_huge && !huge.mount.empty() && huge.free_bytes >= sum;
+  const bool has_pages = !e.options.no_huge && !huge.mount.empty();
+  const uint64_t in_pages = has_pages ? std::min(sum, huge.free_bytes) : 0;
+  const bool covered = in_pages == sum;
   const uint64_t available = spare_memory(e);
   const std::string found =
       "available: " + format_bytes(available) + "; needed: about " + format_bytes(sum);
-  if (covered || available >= sum) {
+  if (e.running.process != 0) {
+    e.pass(kTopic, "memory", "not counted: what runs has its part");
+  } else if (available >= sum - in_pages) {
     e.pass(kTopic, "memory", covered ? found + ", all in hugepages" : found);
   } else {
     e.fail(kTopic, "memory", found, "the appliance would not start, or the kernel would end it",

@@ -62,9 +62,13 @@ void absent(Examination& e, const PortConfig& port) {
   std::vector<Action> actions = {create};
   const std::string autoprobe = folder + "/sriov_drivers_autoprobe";
   if (!is_bifurcated_driver(pf.driver) && e.tree.exists(autoprobe)) {
-    Action back = write_to("1", autoprobe);
+    // Whoever has switched it off wants VFs for guests.
+    Action back = write_to(e.tree.line(autoprobe).value_or("1"), autoprobe);
     back.always = true;
     actions = {write_to("0", autoprobe), create, back};
+  }
+  if (pf.driver == "i40e" || pf.driver == "ice") {
+    if (const auto flag = true_promiscuous_action(e, pf)) actions.insert(actions.begin(), *flag);
   }
   if (const std::string why = e.lifelines.why(e.tree, future->pf); !why.empty()) {
     e.fail("binding", name, found, why + ": creating VFs resets some NICs, so --fix leaves it",
@@ -88,6 +92,30 @@ void own_interface(Examination& e, const PortConfig& port, const PciFacts& facts
   }
 }
 
+// Devices of its IOMMU group that the kernel has.
+std::vector<std::string> group_strangers(Examination& e, const PortConfig& port,
+                                         const PciFacts& facts) {
+  std::vector<std::string> out;
+  if (facts.group.empty()) return out;
+  for (const std::string& other :
+       e.tree.list("/sys/kernel/iommu_groups/" + facts.group + "/devices")) {
+    if (other == port.device || !is_pci_address(other)) continue;
+    const PciFacts& neighbour = e.facts(other);
+    const bool harmless = neighbour.driver.empty() || neighbour.driver == "pcieport" ||
+                          neighbour.driver == "vfio-pci" || neighbour.driver == "pci-stub";
+    if (!harmless) out.push_back(other + " (" + neighbour.driver + ")");
+  }
+  return out;
+}
+
+// To the driver that it had, where vfio-pci does not take it.
+std::vector<Action> go_back(const std::string& device, const std::string& driver) {
+  std::vector<Action> out = {write_to("", "/sys/bus/pci/devices/" + device + "/driver_override")};
+  if (!driver.empty()) out.push_back(write_to(device, "/sys/bus/pci/drivers/" + driver + "/bind"));
+  for (Action& action : out) action.on_failure = true;
+  return out;
+}
+
 // DPDK's driver would find the device taken, or vfio the group not its own.
 void driver(Examination& e, const PortConfig& port, const PciFacts& facts) {
   const std::string name = port_probe(port, "driver");
@@ -104,11 +132,20 @@ void driver(Examination& e, const PortConfig& port, const PciFacts& facts) {
                             (facts.interfaces.empty() ? "" : " (" + facts.interfaces.front() + ")");
   std::vector<Action> bind = {write_to("vfio-pci", folder + "/driver_override")};
   if (!facts.driver.empty()) bind.push_back(write_to(port.device, folder + "/driver/unbind"));
-  bind.push_back(write_to(port.device, "/sys/bus/pci/drivers_probe"));
+  // Not by drivers_probe, which says nothing of a driver that does not take it.
+  bind.push_back(write_to(port.device, "/sys/bus/pci/drivers/vfio-pci/bind"));
 
+  const std::vector<Action> forward = bind;
   if (const std::string why = e.lifelines.why(e.tree, port.device); !why.empty()) {
     e.fail("binding", name, found, why + ": giving it to DPDK would cut this machine off",
            "take another device, or move that traffic to another interface first");
+  } else if (const std::string use = e.lifelines.uses(e.tree, port.device); !use.empty()) {
+    e.fail("binding", name, found, use + ": giving it to DPDK would take it from that",
+           "another device, or, if it is meant: " + to_shell(bind));
+  } else if (!group_strangers(e, port, facts).empty()) {
+    e.fail("binding", name, found,
+           "DPDK needs vfio-pci, which would not open it while the kernel has others of its group",
+           to_shell(bind));
   } else if (facts.vfs != 0) {
     e.fail("binding", name, found,
            "it has " + count_of(facts.vfs, "VF") + ", which would go with its driver",
@@ -120,7 +157,8 @@ void driver(Examination& e, const PortConfig& port, const PciFacts& facts) {
     e.fail("binding", name, found, "DPDK needs vfio-pci; see IOMMU and vfio-pci first",
            to_shell(bind));
   } else {
-    e.fail("binding", name, found, "DPDK reaches it by vfio-pci only", {},
+    for (Action& back : go_back(port.device, facts.driver)) bind.push_back(std::move(back));
+    e.fail("binding", name, found, "DPDK reaches it by vfio-pci only", to_shell(forward),
            {.stage = FixStage::Bind, .actions = bind, .touches = {port.device}});
   }
 }
@@ -128,15 +166,7 @@ void driver(Examination& e, const PortConfig& port, const PciFacts& facts) {
 void group(Examination& e, const PortConfig& port, const PciFacts& facts) {
   if (is_bifurcated_driver(facts.driver) || facts.group.empty()) return;
   const std::string name = port_probe(port, "IOMMU group");
-  std::vector<std::string> strangers;
-  for (const std::string& other :
-       e.tree.list("/sys/kernel/iommu_groups/" + facts.group + "/devices")) {
-    if (other == port.device || !is_pci_address(other)) continue;
-    const PciFacts& neighbour = e.facts(other);
-    const bool harmless = neighbour.driver.empty() || neighbour.driver == "pcieport" ||
-                          neighbour.driver == "vfio-pci" || neighbour.driver == "pci-stub";
-    if (!harmless) strangers.push_back(other + " (" + neighbour.driver + ")");
-  }
+  const auto strangers = group_strangers(e, port, facts);
   if (strangers.empty()) {
     e.pass("iommu", name, facts.group);
   } else {

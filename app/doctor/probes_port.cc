@@ -107,8 +107,22 @@ void probe_wires(Examination& e) {
     const PortConfig& peer = e.config.ports[static_cast<size_t>(port.peer_index)];
     if (!peer.is_pci) continue;
     const PciFacts &one = e.facts(port.device), &other = e.facts(peer.device);
-    if (!one.is_vf() || !other.is_vf()) continue;
     const std::string name = "wire " + port.name + " - " + peer.name;
+    if (one.pf == peer.device || other.pf == port.device) {
+      e.fail("link", name, "one end is a VF of the other",
+             "the NIC's own switch joins them past the cable: frames go round in a loop",
+             "take devices of two PFs");
+      continue;
+    }
+    const auto hidden = [](const PciFacts& facts) { return !facts.is_vf() && is_known_vf(facts); };
+    if (hidden(one) && hidden(other)) {
+      e.warn(
+          "link", name, "both ends are VFs whose PFs are not in this machine",
+          "two of one PF would be joined by the NIC's own switch: frames would go round in a loop",
+          "on the machine that has the PFs: see that they are two");
+      continue;
+    }
+    if (!one.is_vf() || !other.is_vf()) continue;
     if (one.pf != other.pf) {
       e.pass("link", name, "on two PFs: " + one.pf + ", " + other.pf);
       continue;

@@ -90,15 +90,16 @@ void locked_memory(Examination& e) {
 
 void instance(Examination& e) {
   const std::string& name = e.config.instance;
-  const std::string file = e.host.dpdk_folder + '/' + name + "/config";
-  const int holder = e.tree.lock_holder(file);
-  if (holder == 0) {
+  if (e.running.process == 0) {
     e.pass(kTopic, "instance", name + ", not in use");
     return;
   }
+  const int holder = e.running.process;
   e.fail(kTopic, "instance",
-         name + " runs already" + (holder > 0 ? " (process " + std::to_string(holder) + ")" : ""),
-         "DPDK gives a file prefix to one process at a time",
+         e.running.name + " runs already" +
+             (holder > 0 ? " (process " + std::to_string(holder) + ")" : ""),
+         "DPDK gives a file prefix, and a device, to one process at a time; --fix leaves alone "
+         "what it has",
          "stop it, or give this one another name: instance = \"" + name.substr(0, 20) + "-2\"");
 }
 

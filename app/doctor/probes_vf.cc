@@ -12,6 +12,7 @@ namespace sluice {
 
 namespace {
 
+constexpr std::string_view kFlag = "vf-true-promisc-support";
 constexpr uint64_t kUp = 0x1, kPromiscuous = 0x100;  // IFF_*
 
 class VfProbes {
@@ -195,7 +196,7 @@ class VfProbes {
               "ixgbe refuses it to VFs until the PF is",
               "ip link set dev " + interface_ + " promisc on");
     } else if (pf_.driver == "i40e" || pf_.driver == "ice") {
-      true_promiscuous(what);
+      true_promiscuous_flag(what);
     } else if (pf_.driver == "mlx5_core" || pf_.driver == "ixgbe") {
       e_.pass("trust", what, "as trust lets it");
     } else {
@@ -205,25 +206,23 @@ class VfProbes {
     }
   }
 
-  void true_promiscuous(const std::string& what) {
-    constexpr std::string_view kFlag = "vf-true-promisc-support";
-    const auto flags = e_.host.ask({"ethtool", "--show-priv-flags", interface_});
-    if (flags) {
-      for (const std::string_view line : split_lines(*flags)) {
-        if (line.find(kFlag) == line.npos) continue;
-        if (line.ends_with("on")) {
-          e_.pass("trust", what, std::string(kFlag) + " is on");
-          return;
-        }
-        e_.warn("trust", what, std::string(kFlag) + " is off on " + interface_,
-                "a promiscuous VF then sees no unicast of others; to be set while there are no VFs",
-                "ethtool --set-priv-flags " + interface_ + ' ' + std::string(kFlag) + " on");
-        return;
-      }
+  void true_promiscuous_flag(const std::string& what) {
+    const auto on = true_promiscuous(e_, interface_);
+    if (!on) {
+      e_.warn("trust", what, "ethtool does not tell " + std::string(kFlag) + " of " + interface_,
+              "where it is off, a promiscuous VF sees no unicast of others",
+              "ethtool --show-priv-flags " + interface_);
+    } else if (*on) {
+      e_.pass("trust", what, std::string(kFlag) + " is on");
+    } else {
+      e_.warn(
+          "trust", what, std::string(kFlag) + " is off on " + interface_,
+          "a promiscuous VF then sees no unicast of others; to be set before one is promiscuous",
+          {},
+          {.stage = FixStage::SetVf,
+           .actions = {*true_promiscuous_action(e_, pf_)},
+           .touches = {vf_.address}});
     }
-    e_.warn("trust", what, "ethtool does not tell " + std::string(kFlag) + " of " + interface_,
-            "where it is off, a promiscuous VF sees no unicast of others",
-            "ethtool --show-priv-flags " + interface_);
   }
 
   Examination& e_;
@@ -235,6 +234,22 @@ class VfProbes {
 };
 
 }  // namespace
+
+std::optional<bool> true_promiscuous(const Examination& e, const std::string& pf_interface) {
+  const auto flags = e.host.ask({"ethtool", "--show-priv-flags", pf_interface});
+  if (!flags) return std::nullopt;
+  for (const std::string_view line : split_lines(*flags)) {
+    if (line.find(kFlag) != line.npos) return line.ends_with("on");
+  }
+  return std::nullopt;
+}
+
+std::optional<Action> true_promiscuous_action(const Examination& e, const PciFacts& pf) {
+  if (pf.interfaces.empty()) return std::nullopt;
+  const std::string& interface = pf.interfaces.front();
+  if (true_promiscuous(e, interface).value_or(true)) return std::nullopt;
+  return command({"ethtool", "--set-priv-flags", interface, std::string(kFlag), "on"});
+}
 
 void probe_vf(Examination& e, const PortConfig& port, const PciFacts& vf) {
   if (vf.is_vf()) {

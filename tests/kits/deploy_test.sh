@@ -47,8 +47,11 @@ mkdir -p "$work/bin"
 cat >"$work/bin/ip" <<'END'
 #!/bin/sh
 case "$*" in
-  "-4 route show default") [ -z "$FAKE_ROUTE" ] || echo "default via 192.0.2.1 dev $FAKE_ROUTE proto static" ;;
-  "-6 route show default") ;;
+  "-4 route show table all match 0.0.0.0/1") [ "$FAKE_ROUTE" != FAIL ] || exit 1
+    [ -z "$FAKE_ROUTE" ] || printf 'default proto static \n\tnexthop via 192.0.2.9 dev eno1 weight 1 \n\tnexthop via 192.0.2.1 dev %s weight 1\n' "$FAKE_ROUTE" ;;
+  "-4 route show table all match 128.0.0.0/1") ;;
+  "-6 route show table all match 2000::/3") ;;
+  "route get 203.0.113.5") echo "203.0.113.5 via 192.0.2.1 dev $FAKE_SESSION src 192.0.2.9 uid 0" ;;
   "link show dev "*) echo "2: pf: <UP> state UP"; printf '%b' "$FAKE_VF" ;;
 esac
 END
@@ -114,10 +117,50 @@ done
 machine igb iavf
 mkdir -p "$vf/net/eth7"
 FAKE_ROUTE=eth7 refused ./vfs.sh ens1f0
+# A session that only those know whom sudo comes from; and routes that cannot be asked for.
+mkdir -p "$SLUICE_PROC/700" "$SLUICE_PROC/600"
+export FAKE_SESSION=eth7
+cat >"$work/as-sudo" <<END
+#!/bin/bash
+mkdir -p "$SLUICE_PROC/\$\$"
+printf 'Name:\\tvfs.sh\\nPPid:\\t700\\n' >"$SLUICE_PROC/\$\$/status"
+exec ./vfs.sh "\$@"
+END
+chmod +x "$work/as-sudo"
+printf 'Name:\tsudo\nPPid:\t600\n' >"$SLUICE_PROC/700/status"
+printf 'A=1\0B=2\0' >"$SLUICE_PROC/700/environ"
+printf 'Name:\tbash\nPPid:\t1\n' >"$SLUICE_PROC/600/status"
+[ "$(changes "$work/as-sudo" --dry-run ens1f0 | head -n 1)" = 0 ] || fail "nobody's session is refused: $(<"$work/said")"
+printf 'HOME=/\0SSH_CONNECTION=203.0.113.5 50123 192.0.2.9 22\0' >"$SLUICE_PROC/600/environ"
+for option in '' --undo; do
+  refused "$work/as-sudo" $option ens1f0
+  FAKE_ROUTE=FAIL refused ./vfs.sh $option ens1f0
+done
 refused ./vfs.sh --vfs 2 ens1f0 # one is there and may be in use
 refused ./vfs.sh --vfs 9 ens1f0
 refused ./vfs.sh --mac 01:00:00:00:00:01 ens1f0
 refused ./vfs.sh --mac 02:00:00:00:00:01,02:00:00:00:00:02 ens1f0
+
+# 1-GiB pages are the default, and mounted where those of 2 MiB would go.
+machine igb vfio-pci
+echo "hugetlbfs /dev/hugepages hugetlbfs rw,relatime,pagesize=1024M 0 0" >"$SLUICE_PROC/mounts"
+echo "Hugepagesize:    1048576 kB" >"$SLUICE_PROC/meminfo"
+has "$(changes ./vfs.sh --dry-run --pages 10 ens1f0)" "mount -t hugetlbfs -o pagesize=2M hugetlbfs /dev/hugepages2M"
+mkdir -p "$SLUICE_SYS/devices/system/node/node1/hugepages/hugepages-1048576kB"
+echo 4 >"$SLUICE_SYS/devices/system/node/node1/hugepages/hugepages-1048576kB/nr_hugepages"
+[ "$(changes ./vfs.sh --page-kb 1048576 --pages 4 ens1f0)" = 0 ] || fail "1-GiB pages are mounted already"
+
+# Whoever has switched it off, for guests, finds it so, also where it went wrong.
+machine igb ''
+echo 0 >"$pf/sriov_numvfs"
+echo 0 >"$pf/sriov_drivers_autoprobe"
+changes ./vfs.sh ens1f0 >/dev/null
+[ "$(<"$pf/sriov_drivers_autoprobe")" = 0 ] || fail "autoprobe was switched on"
+echo 1 >"$pf/sriov_drivers_autoprobe"
+rm "$pf/sriov_numvfs"
+mkdir "$pf/sriov_numvfs" # nothing can be written to it
+out=$(changes ./vfs.sh ens1f0)
+[ "$(<"$pf/sriov_drivers_autoprobe")" = 1 ] || fail "autoprobe was left off: $out"
 
 # This kernel binds nothing, which is told; what was to be written is.
 machine ice ''

@@ -11,6 +11,7 @@
 
 #include <fstream>
 
+#include "app/doctor/device_users.h"
 #include "app/doctor/subprocess.h"
 #include "fake_host.h"
 
@@ -57,14 +58,14 @@ class DoctorFixes : public testing::Test {
   std::set<std::string> tried;
 };
 
-Probe bind_probe(const std::string& address) {
+Probe bind_probe(const std::string& address, FixStage stage = FixStage::Bind) {
   return {.name = "port: driver",
           .topic = "binding",
           .result = ProbeResult::Fail,
           .found = {},
           .meaning = {},
           .mend = {},
-          .fix = {.stage = FixStage::Bind,
+          .fix = {.stage = stage,
                   .actions = {write_to("vfio-pci",
                                        "/sys/bus/pci/devices/" + address + "/driver_override")},
                   .touches = {address}}};
@@ -93,7 +94,7 @@ TEST_F(DoctorFixes, WorksInTheOrderInWhichOneNeedsTheOther) {
                                      position("vf 0 trust on"),
                                      position("driver_override"),
                                      position("driver/unbind"),
-                                     position("drivers_probe")};
+                                     position("drivers/vfio-pci/bind")};
   for (size_t i = 1; i < order.size(); ++i) EXPECT_LE(order[i - 1], order[i]) << i;
 }
 
@@ -122,6 +123,45 @@ TEST_F(DoctorFixes, PutsBackWhatItChangedWhenAStepFails) {
                         "  failed: no luck"}));
 }
 
+TEST_F(DoctorFixes, GivesADeviceBackThatVfioDoesNotTake) {
+  add_wire(host, "ixgbe", "8086:1565");
+  host.link("/sys/bus/pci/devices/0000:01:10.0/driver", "../drivers/ixgbevf");
+  const Config config = wire_config("0000:01:10.0", "0000:02:10.0", {1});
+  apply(examine(config, host.state));
+  EXPECT_NE(log.back().find("drivers/vfio-pci/bind"), std::string::npos) << log.back();
+  log.clear();
+  tried.clear();
+  runner.failing = "vfio-pci/bind";
+  EXPECT_EQ(apply(examine(config, host.state)).failed, 1u);
+  EXPECT_EQ(log.back(), "run echo 0000:01:10.0 > /sys/bus/pci/drivers/ixgbevf/bind");
+  position("run echo '' > /sys/bus/pci/devices/0000:01:10.0/driver_override");
+}
+
+// By the unit, whose files are not where those of a process of root's are, and under
+// another name than the file's.
+TEST_F(DoctorFixes, LeavesAloneWhatRuns) {
+  add_wire(host, "ixgbe", "8086:1565");
+  host.vf_views("pf0", vf_view(0, "00:00:00:00:00:00", true, false));
+  host.huge_pages(0, 64, 0);
+  const Config config = wire_config("0000:01:10.0", "0000:02:10.0", {1});
+  EXPECT_EQ(apply(examine(config, host.state)).done, 4u) << "pages, MAC, spoof check, trust";
+  tried.clear();
+  log.clear();
+  const std::string group = pci_facts(host.state.tree, "0000:01:10.0").group;
+  host.link("/proc/4711/fd/9", "/dev/vfio/" + group);
+  host.link("/proc/4711/fd/8", "/dev/null");
+  EXPECT_EQ(apply(examine(config, host.state)).refused, 3u);
+  EXPECT_NE(log.back().find("in use by process 4711"), std::string::npos) << log.back();
+}
+
+TEST_F(DoctorFixes, KnowsTheUserOfADeviceThatStaysWithItsKernelDriver) {
+  host.link("/sys/class/infiniband_verbs/uverbs3/device", "../../../0000:05:00.1");
+  host.link("/proc/4711/fd/9", "/dev/infiniband/uverbs3");
+  const DeviceUsers users(host.state.tree);
+  EXPECT_EQ(users.of(host.state.tree, "0000:05:00.1"), 4711);
+  EXPECT_EQ(users.of(host.state.tree, "0000:05:00.2"), 0);
+}
+
 // Whatever a probe proposes.
 TEST_F(DoctorFixes, RefusesTheInterfaceOfTheDefaultRoute) {
   host.pf("0000:01:00.0", "ixgbe", "pf0", 0);
@@ -144,6 +184,7 @@ TEST_F(DoctorFixes, RefusesWhatLiesBeneathIt) {
 
 TEST_F(DoctorFixes, RefusesTheIpv6DefaultRouteToo) {
   host.pf("0000:01:00.0", "ixgbe", "pf0", 0);
+  host.route("-6", "");
   const std::string zero(32, '0');
   const auto route = [&](const char* flags, const char* interface) {
     host.file("/proc/net/ipv6_route", zero + " 00 " + zero + " 00 fe80" + std::string(28, '0') +
@@ -157,16 +198,41 @@ TEST_F(DoctorFixes, RefusesTheIpv6DefaultRouteToo) {
   EXPECT_EQ(apply({bind_probe("0000:01:00.0")}).refused, 1u);
 }
 
+TEST_F(DoctorFixes, RefusesEachNextHopOfAnyTablesDefaultRoute) {
+  host.pf("0000:01:00.0", "ixgbe", "pf0", 0);
+  const auto refused = [&] {
+    tried.clear();
+    return apply({bind_probe("0000:01:00.0")}).refused == 1;
+  };
+  EXPECT_FALSE(refused());
+  host.route(
+      "-4", R"({"dst":"default","nexthops":[{"dev":"eth0"},{"gateway":"192.0.2.1","dev":"pf0"}]})");
+  EXPECT_TRUE(refused());
+  host.route("-4", R"({"dst":"0.0.0.0/1","dev":"pf0","table":"vpn"})");
+  EXPECT_TRUE(refused());
+  host.route("-4", R"({"dst":"default","dev":"vrf0"},7,{"dst":"default","dev":9,"nexthops":7})");
+  EXPECT_FALSE(refused());
+  host.route("-6", R"({"dst":"2000::/3","dev":"pf0"})");
+  EXPECT_TRUE(refused());
+  host.route("-6", "{");
+  EXPECT_TRUE(refused()) << "nonsense";
+  host.answers.clear();
+  EXPECT_TRUE(refused()) << "nobody tells";
+}
+
 TEST_F(DoctorFixes, RefusesTheInterfaceOfTheSession) {
   host.pf("0000:01:00.0", "ixgbe", "pf0", 0);
   host.pf("0000:02:00.0", "ixgbe", "pf1", 0);
   host.state.addresses = {{"pf0", "192.0.2.9"}, {"pf1", "198.51.100.9"}, {"pf1", "2001:db8::9"}};
   host.state.ssh_connection = "203.0.113.5 50123 192.0.2.9 22";
-  EXPECT_EQ(apply({bind_probe("0000:01:00.0")}).refused, 1u);
-  EXPECT_EQ(apply({bind_probe("0000:02:00.0")}).done, 1u);
+  constexpr FixStage kStage = FixStage::CreateVfs;  // which an address alone does not forbid
+  EXPECT_EQ(apply({bind_probe("0000:01:00.0", kStage)}).refused, 1u);
+  EXPECT_EQ(apply({bind_probe("0000:02:00.0", kStage)}).done, 1u);
+  tried.clear();
+  EXPECT_EQ(apply({bind_probe("0000:02:00.0")}).refused, 1u) << "it has addresses";
   tried.clear();
   host.state.ssh_connection = "2001:db8::1 50123 2001:db8::9 22";
-  EXPECT_EQ(apply({bind_probe("0000:02:00.0")}).refused, 1u);
+  EXPECT_EQ(apply({bind_probe("0000:02:00.0", kStage)}).refused, 1u);
 }
 
 TEST_F(DoctorFixes, RefusesWhereItCannotTell) {

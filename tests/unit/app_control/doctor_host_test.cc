@@ -139,6 +139,33 @@ TEST_F(DoctorHost, WantsHugetlbfsMounted) {
             "mkdir -p /dev/hugepages; mount -t hugetlbfs -o pagesize=2M hugetlbfs /dev/hugepages");
 }
 
+// systemd mounts pages of the kernel's default size there.
+TEST_F(DoctorHost, MountsEachSizeOnAFolderOfItsOwn) {
+  host.file("/proc/meminfo", "MemAvailable: 16777216 kB\nHugepagesize: 1048576 kB\n");
+  host.file("/proc/mounts", "hugetlbfs /dev/hugepages hugetlbfs rw,relatime,pagesize=1024M 0 0\n");
+  const Probe mount = probe("hugetlbfs");
+  EXPECT_EQ(mount.result, ProbeResult::Warn);
+  EXPECT_EQ(mount.mend,
+            "mkdir -p /dev/hugepages2M; mount -t hugetlbfs -o pagesize=2M hugetlbfs "
+            "/dev/hugepages2M");
+  const std::string both =
+      "hugetlbfs /dev/hugepages hugetlbfs rw 0 0\n"
+      "hugetlbfs /dev/hugepages2M hugetlbfs rw,pagesize=2M 0 0\n";
+  host.file("/proc/mounts", both);
+  EXPECT_EQ(result("hugetlbfs"), ProbeResult::Pass);
+  host.file("/proc/mounts", both + "hugetlbfs /dev/hugepages hugetlbfs rw,pagesize=2M 0 0\n");
+  EXPECT_EQ(result("hugetlbfs"), ProbeResult::Fail) << "DPDK would wait for itself";
+  EXPECT_NE(probe("hugetlbfs").found.find("twice"), std::string::npos);
+}
+
+TEST_F(DoctorHost, CountsWhatLiesInPagesOnce) {
+  host.huge_pages(0, 120, 120);
+  host.file("/proc/meminfo", "MemAvailable: 200000 kB\n");
+  EXPECT_EQ(result("memory"), ProbeResult::Pass) << probe("memory").found;
+  host.huge_pages(0, 10, 10);
+  EXPECT_EQ(result("memory"), ProbeResult::Fail);
+}
+
 TEST_F(DoctorHost, SaysWhenMemoryDoesNotSuffice) {
   host.huge_pages(0, 0, 0);
   host.file("/proc/meminfo", "MemAvailable: 1000 kB\n");
@@ -153,37 +180,50 @@ TEST_F(DoctorHost, WantsTheRightToOpenInterfaces) {
   EXPECT_EQ(result("rights"), ProbeResult::Pass);
 }
 
-// As DPDK does: a lock on a part of the instance's file, by another process.
+// As DPDK does: a lock on a part of the instance's file, by another process. By the
+// file's own name, and as the unit starts it: elsewhere, under another.
 TEST_F(DoctorHost, SeesAnotherProcessOfThatInstance) {
-  host.file("/var/run/dpdk/sluice/config", std::string(1000, 'x'));
-  const std::string file = host.state.tree.at("/var/run/dpdk/sluice/config");
-  EXPECT_EQ(result("instance"), ProbeResult::Pass);
-  int ready[2], done[2];
-  ASSERT_EQ(pipe(ready), 0);
-  ASSERT_EQ(pipe(done), 0);
-  const pid_t child = fork();
-  if (child == 0) {
-    struct flock lock {};
-    lock.l_type = F_WRLCK;
-    lock.l_whence = SEEK_SET;
-    lock.l_start = 500;
-    lock.l_len = 100;
-    const int fd = open(file.c_str(), O_RDWR);
-    char c = fcntl(fd, F_SETLK, &lock) == 0 ? 'y' : 'n';
-    if (write(ready[1], &c, 1) == 1) {
-      close(done[1]);
-      (void)!read(done[0], &c, 1);
+  host.state.config_file = "/etc/sluice/edge.toml";
+  for (const std::string path : {"/var/run/dpdk/sluice/config", "/run/sluice/dpdk/edge/config"}) {
+    host.file(path, std::string(1000, 'x'));
+    EXPECT_EQ(result("instance"), ProbeResult::Pass);
+    const std::string file = host.state.tree.at(path).string();
+    int ready[2], done[2];
+    ASSERT_EQ(pipe(ready), 0);
+    ASSERT_EQ(pipe(done), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      struct flock lock {};
+      lock.l_type = F_WRLCK;
+      lock.l_whence = SEEK_SET;
+      lock.l_start = 500;
+      lock.l_len = 100;
+      const int fd = open(file.c_str(), O_RDWR);
+      char c = fcntl(fd, F_SETLK, &lock) == 0 ? 'y' : 'n';
+      if (write(ready[1], &c, 1) == 1) {
+        close(done[1]);
+        (void)!read(done[0], &c, 1);
+      }
+      _exit(0);
     }
-    _exit(0);
+    char c = 0;
+    ASSERT_EQ(read(ready[0], &c, 1), 1);
+    EXPECT_EQ(c, 'y');
+    const std::string line = std::string("sluice\0run\0-c\0/etc/sluice/edge.toml\0--set\0x", 42);
+    host.file("/proc/" + std::to_string(child) + "/cmdline", line);
+    host.huge_pages(0, 64, 0);
+    const auto probes = examine(config, host.state);
+    for (const int fd : {ready[0], ready[1], done[0], done[1]}) close(fd);
+    waitpid(child, nullptr, 0);
+    const Probe used = probe_named(probes, "instance");
+    EXPECT_EQ(used.result, ProbeResult::Fail);
+    EXPECT_NE(used.found.find(std::to_string(child)), std::string::npos) << used.found;
+    for (const Probe& p : probes) {
+      EXPECT_TRUE(p.fix.actions.empty()) << p.name << ": it has taken the pages that are missing";
+    }
+    host.remove("/proc/" + std::to_string(child));
+    host.huge_pages(0, 2048, 2048);
   }
-  char c = 0;
-  ASSERT_EQ(read(ready[0], &c, 1), 1);
-  EXPECT_EQ(c, 'y');
-  const Probe used = probe("instance");
-  for (const int fd : {ready[0], ready[1], done[0], done[1]}) close(fd);
-  waitpid(child, nullptr, 0);
-  EXPECT_EQ(used.result, ProbeResult::Fail);
-  EXPECT_NE(used.found.find(std::to_string(child)), std::string::npos) << used.found;
 }
 
 TEST_F(DoctorHost, LooksAtKernelInterfaces) {

@@ -67,6 +67,7 @@ TEST_F(DoctorNic, KnowsWherePromiscuousModeIsWithoutEffect) {
   host.answers["ethtool --show-priv-flags pf0"] = "Private flags:\nvf-true-promisc-support: off\n";
   EXPECT_EQ(probe("port lan: promiscuous").mend,
             "ethtool --set-priv-flags pf0 vf-true-promisc-support on");
+  EXPECT_EQ(probe("port lan: promiscuous").fix.actions.size(), 1u);
   host.answers.erase("ethtool --show-priv-flags pf0");
   EXPECT_EQ(result("port lan: promiscuous"), ProbeResult::Warn);
 }
@@ -113,7 +114,7 @@ TEST_F(DoctorNic, BindsADeviceThatTheKernelHas) {
   EXPECT_EQ(driver.mend,
             "echo vfio-pci > /sys/bus/pci/devices/0000:01:10.0/driver_override; "
             "echo 0000:01:10.0 > /sys/bus/pci/devices/0000:01:10.0/driver/unbind; "
-            "echo 0000:01:10.0 > /sys/bus/pci/drivers_probe");
+            "echo 0000:01:10.0 > /sys/bus/pci/drivers/vfio-pci/bind");
   EXPECT_EQ(driver.fix.stage, FixStage::Bind);
   host.remove("/sys/bus/pci/drivers/vfio-pci");
   EXPECT_TRUE(probe("port lan: driver").fix.actions.empty()) << "it would have no driver at all";
@@ -167,6 +168,61 @@ TEST_F(DoctorNic, CreatesTheVfsThatAreMissing) {
   EXPECT_TRUE(probe("port lan: device").fix.actions.empty()) << "that one may be in use";
   config = wire_config("0000:77:10.0", kWan, {1});
   EXPECT_NE(probe("port lan: device").meaning.find("misspelt"), std::string::npos);
+}
+
+// A trusted VF made without that flag would see no foreign unicast.
+TEST_F(DoctorNic, SwitchesTruePromiscuityOnBeforeThereAreVfs) {
+  host.pf("0000:01:00.0", "ice", "pf0", 0, 128, 2);
+  host.answers["ethtool --show-priv-flags pf0"] = "vf-true-promisc-support : off\n";
+  Probe device = probe("port lan: device");
+  ASSERT_EQ(device.fix.actions.size(), 4u);
+  EXPECT_EQ(to_shell(device.fix.actions[0]),
+            "ethtool --set-priv-flags pf0 vf-true-promisc-support on");
+  host.answers["ethtool --show-priv-flags pf0"] = "vf-true-promisc-support : on\n";
+  EXPECT_EQ(probe("port lan: device").fix.actions.size(), 3u);
+}
+
+TEST_F(DoctorNic, LeavesTheKernelsVfDriversAsTheyWere) {
+  host.pf("0000:01:00.0", "ixgbe", "pf0", 0, 128, 2);
+  host.file("/sys/bus/pci/devices/0000:01:00.0/sriov_drivers_autoprobe", "0\n");
+  EXPECT_EQ(to_shell(probe("port lan: device").fix.actions.back()),
+            "echo 0 > /sys/bus/pci/devices/0000:01:00.0/sriov_drivers_autoprobe");
+}
+
+TEST_F(DoctorNic, DoesNotBindWhatIsPlainlyInUse) {
+  add_wire(host, "ixgbe", "8086:1565");
+  host.link(std::string(kVf) + "/driver", "../../../bus/pci/drivers/ixgbevf");
+  host.folder(std::string(kVf) + "/net/vf0");
+  host.interface("vf0", "0x1003");
+  host.state.addresses = {{"vf0", "fe80::1"}, {"pf0", "192.0.2.9"}};
+  EXPECT_FALSE(probe("port lan: driver").fix.actions.empty());
+  host.state.addresses.emplace_back("vf0", "198.51.100.9");
+  EXPECT_NE(probe("port lan: driver").meaning.find("198.51.100.9"), std::string::npos);
+  EXPECT_TRUE(probe("port lan: driver").fix.actions.empty());
+  host.state.addresses.clear();
+  host.link("/sys/class/net/vf0/master", "../bond7");
+  EXPECT_NE(probe("port lan: driver").meaning.find("bond7"), std::string::npos);
+  EXPECT_TRUE(probe("port lan: driver").fix.actions.empty());
+  host.remove("/sys/class/net/vf0/master");
+  EXPECT_FALSE(probe("port lan: driver").fix.actions.empty());
+  const std::string group = pci_facts(host.state.tree, kLan).group;
+  host.device("0000:01:11.0", "8086:1565", "ixgbevf");
+  host.folder("/sys/kernel/iommu_groups/" + group + "/devices/0000:01:11.0");
+  EXPECT_TRUE(probe("port lan: driver").fix.actions.empty()) << "vfio would not open it";
+}
+
+TEST_F(DoctorNic, NamesANodeWithoutPagesForItsPorts) {
+  add_wire(host, "ixgbe", "8086:1565");
+  for (const char* address : {kLan, kWan}) {
+    host.file("/sys/bus/pci/devices/" + std::string(address) + "/numa_node", "1\n");
+  }
+  host.cpu(1, 1);
+  host.huge_pages(1, 4, 4);
+  host.huge_pages(0, 2048, 2048);
+  EXPECT_EQ(result("hugepages"), ProbeResult::Fail)
+      << "`run` would take pages, and find none there";
+  host.huge_pages(0, 4, 4);
+  EXPECT_EQ(result("hugepages"), ProbeResult::Warn) << "`run` would take ordinary memory";
 }
 
 TEST_F(DoctorNic, ComparesNumaNodes) {
@@ -278,6 +334,13 @@ TEST_F(DoctorNic, WantsTheEndsOfAWireOnTwoPfs) {
   host.vf_views("pf0", vf_view(0, "02:00:00:00:00:01", false, true, 10) + ',' +
                            vf_view(1, "02:00:00:00:00:02", false, true, 20));
   EXPECT_EQ(result("wire lan - wan"), ProbeResult::Pass) << "VLANs keep them apart";
+  config = wire_config(kLan, "0000:01:00.0", {1});
+  EXPECT_EQ(result("wire lan - wan"), ProbeResult::Fail) << "a VF and its own PF";
+}
+
+TEST_F(DoctorNic, SaysWhereItCannotTellWhetherTwoVfsAreOfOnePf) {
+  for (const char* address : {kLan, kWan}) host.device(address, "8086:1889", "vfio-pci");
+  EXPECT_EQ(result("wire lan - wan"), ProbeResult::Warn);
 }
 
 TEST_F(DoctorNic, WantsTheInterfaceOfABifurcatedDriverUp) {

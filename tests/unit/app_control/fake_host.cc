@@ -35,7 +35,7 @@ std::string devices(const std::string& address) {
 
 FakeHost::FakeHost() : root_(new_folder()) {
   state.tree = HostTree(root_);
-  state.dpdk_folder = "/var/run/dpdk";
+  state.dpdk_folders = {"/var/run/dpdk", "/run/sluice/dpdk"};
   state.offloads = [](const std::string&) { return std::vector<std::string>{}; };
   state.ask = [this](const std::vector<std::string>& argv) -> std::optional<std::string> {
     std::string line;
@@ -44,6 +44,7 @@ FakeHost::FakeHost() : root_(new_folder()) {
     if (answer == answers.end()) return std::nullopt;
     return answer->second;
   };
+  route("-4", "");
   file("/proc/cpuinfo", kFlags);
   for (unsigned i = 0; i < 4; ++i) cpu(i, 0);
   file("/sys/devices/system/cpu/isolated", "1-3\n");
@@ -146,6 +147,13 @@ void FakeHost::vf(const std::string& pf, unsigned index, const std::string& addr
   link(devices(address) + "/iommu_group", "../../../kernel/iommu_groups/" + group);
   folder("/sys/kernel/iommu_groups/" + group + "/devices/" + address);
   file("/dev/vfio/" + group, "");
+}
+
+void FakeHost::route(const std::string& family, const std::string& json) {
+  if (family == "-6") file("/proc/net/ipv6_route", "");
+  for (const std::string prefix : {"0.0.0.0/1", "128.0.0.0/1", "2000::/3"}) {
+    answers["ip -j " + family + " route show table all match " + prefix] = "[" + json + "]";
+  }
 }
 
 void FakeHost::vf_views(const std::string& pf_interface, const std::string& vfinfo_list) {

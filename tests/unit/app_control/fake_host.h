@@ -39,6 +39,8 @@ class FakeHost {
           unsigned vfs, unsigned offset = 384, unsigned stride = 2);
   void vf(const std::string& pf, unsigned index, const std::string& address, const std::string& id,
           const std::string& driver, int node = 0);
+  // What `ip -j FAMILY route` says of default routes.
+  void route(const std::string& family, const std::string& json);
   // What `ip -j link show dev NAME` says of its VFs.
   void vf_views(const std::string& pf_interface, const std::string& vfinfo_list);
 

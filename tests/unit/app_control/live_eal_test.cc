@@ -80,6 +80,18 @@ TEST(LiveEal, FallsBackToOrdinaryMemoryAndSaysSo) {
   EXPECT_FALSE(plan.remarks.empty());
 }
 
+// Those that another program has left: enough for EAL's start, not for a mempool.
+TEST(LiveEal, TakesNoneOfTooFewHugePages) {
+  const Config config = config_with({1});
+  const uint64_t least = uint64_t{least_eal_memory_mb(config)} << 20;
+  const auto plan = plan_live_eal(config, {{0, 1}, least - 1}, {});
+  EXPECT_FALSE(plan.huge_pages);
+  EXPECT_TRUE(has(plan, "--no-huge"));
+  ASSERT_EQ(plan.remarks.size(), 1u);
+  EXPECT_TRUE(plan.remarks[0].starts_with("too few huge pages are free (")) << plan.remarks[0];
+  EXPECT_TRUE(plan_live_eal(config, {{0, 1}, least}, {}).huge_pages);
+}
+
 TEST(LiveEal, UsesHugePagesWhereThereAreAny) {
   const auto plan = plan_live_eal(config_with({1}), {{0, 1}, kGiB}, {});
   EXPECT_TRUE(plan.huge_pages);
