@@ -77,7 +77,7 @@ std::string port_info(const Port& port, const PortKeeper& keeper) {
   line("device", config.device);
   line("state", state_words(keeper, port.position()));
   // Another thread has it, or there is none to be asked any more.
-  const bool at_hand = port.is_open() && !port.lent();
+  const bool at_hand = !port.lent() && port.is_open();
   if (at_hand) {
     line("driver", std::string(port.info().driver_name ? port.info().driver_name : "?") +
                        ", DPDK port " + std::to_string(port.id()) + ", NUMA node " +

@@ -34,6 +34,12 @@ uint64_t monotonic_ms() {
       duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count());
 }
 
+uint64_t wall_ns() {
+  using namespace std::chrono;
+  return static_cast<uint64_t>(
+      duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count());
+}
+
 sigset_t handled_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -93,10 +99,14 @@ ControlLoop::~ControlLoop() {
   close(signal_fd_);
 }
 
-void ControlLoop::run() {
+bool ControlLoop::run() {
   const uint64_t start_ms = monotonic_ms();
   for (Heart& heart : hearts_) heart.since_ms = start_ms;
   next_stats_ms_ = start_ms + runtime_.settings->config.log.stats_interval_s * 1000ull;
+  runtime_.keeper->on_change = [this](unsigned port, std::string_view what,
+                                      const std::string& detail) {
+    write_port_change(port, what, detail);
+  };
   std::vector<pollfd> extra = {{signal_fd_, POLLIN, 0}};
   while (!stop_.load(std::memory_order_acquire)) {
     const bool busy = runtime_.reloader->busy() || runtime_.keeper->busy();
@@ -105,6 +115,11 @@ void ControlLoop::run() {
     runtime_.reloader->turn();
     const uint64_t now_ms = monotonic_ms();
     runtime_.keeper->turn(now_ms);
+    if (runtime_.keeper->all_gone()) {
+      spdlog::critical("nothing can pass any more, as devices are gone: ending");
+      useless_ = true;
+      stop_.store(true, std::memory_order_release);
+    }
     if (now_ms >= next_watch_ms_) {
       next_watch_ms_ = now_ms + kWatchMs;
       // A service manager that asks for signs of life gets them while all workers live.
@@ -112,10 +127,16 @@ void ControlLoop::run() {
       for (const std::string& warning : events_.turn(event_trouble(runtime_), now_ms)) {
         spdlog::warn("{}", warning);
       }
+      for (const std::string& warning : wires_.turn(runtime_.appliance->wire_disputes(),
+                                                    runtime_.start_settings->config, now_ms)) {
+        spdlog::warn("{}", warning);
+      }
       runtime_.appliance->reclaim();
     }
     write_stats(now_ms);
   }
+  runtime_.keeper->on_change = nullptr;
+  return !useless_;
 }
 
 void ControlLoop::take_signal() {
@@ -161,15 +182,24 @@ void ControlLoop::write_stats(uint64_t now_ms) {
   const unsigned interval_s = runtime_.settings->config.log.stats_interval_s;
   if (interval_s == 0 || now_ms < next_stats_ms_) return;
   next_stats_ms_ = now_ms + interval_s * 1000ull;
-  if (!runtime_.eve || !runtime_.eve->wants_stats()) return;
-  const auto now = std::chrono::system_clock::now();
-  using std::chrono::duration_cast;
-  const auto now_ns = duration_cast<std::chrono::nanoseconds>(now.time_since_epoch()).count();
-  const auto up_s = duration_cast<std::chrono::seconds>(now - runtime_.started_at).count();
-  runtime_.eve->write_stats(eve_stats_line(
-      *runtime_.appliance, static_cast<uint64_t>(now_ns), static_cast<uint64_t>(up_s),
-      StatsDetail::Everything, runtime_.eve->failed_lines(),
-      [this](JsonWriter& json) { write_ports(json, runtime_); }));
+  if (!runtime_.eve || !runtime_.eve->wants("stats")) return;
+  const auto up_s = std::chrono::duration_cast<std::chrono::seconds>(
+                        std::chrono::system_clock::now() - runtime_.started_at)
+                        .count();
+  runtime_.eve->write_line(
+      "stats", eve_stats_line(*runtime_.appliance, wall_ns(), static_cast<uint64_t>(up_s),
+                              StatsDetail::Everything, runtime_.eve->failed_lines(),
+                              [this](JsonWriter& json) { write_ports(json, runtime_); }));
+}
+
+void ControlLoop::write_port_change(unsigned port, std::string_view what,
+                                    const std::string& detail) {
+  if (!runtime_.eve || !runtime_.eve->wants("port")) return;
+  const PortConfig& config = (*runtime_.ports)[port].config();
+  runtime_.eve->write_line(
+      "port", eve_port_line(
+                  wall_ns(),
+                  {.port = config.name, .device = config.device, .what = what, .detail = detail}));
 }
 
 }  // namespace sluice

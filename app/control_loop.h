@@ -8,11 +8,13 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/console.h"
 #include "app/control_socket.h"
 #include "app/event_watch.h"
+#include "app/wire_watch.h"
 
 namespace sluice {
 
@@ -31,8 +33,9 @@ class ControlLoop {
   ControlLoop(const ControlLoop&) = delete;
   ControlLoop& operator=(const ControlLoop&) = delete;
 
-  // Until `stop` is set: by whoever has it, or by a signal.
-  void run();
+  // Until `stop` is set: by whoever has it, by a signal, or because the devices are
+  // gone. False for the last: whoever started it may start it anew.
+  bool run();
 
  private:
   struct Heart {
@@ -45,6 +48,7 @@ class ControlLoop {
   // Reports who stands still and who works again; whether all work.
   bool watch_hearts(uint64_t now_ms);
   void write_stats(uint64_t now_ms);
+  void write_port_change(unsigned port, std::string_view what, const std::string& detail);
 
   Runtime& runtime_;
   Console console_;
@@ -54,7 +58,9 @@ class ControlLoop {
   uint64_t next_watch_ms_ = 0;
   uint64_t next_stats_ms_ = 0;
   EventWatch events_;
+  WireWatch wires_;
   std::atomic<bool>& stop_;
+  bool useless_ = false;
 };
 
 }  // namespace sluice

@@ -40,26 +40,39 @@ DeviceCounters::Bound DeviceCounters::Bound::of(uint32_t mbps, uint64_t elapsed_
   return {.packets = bytes / kLeastFrame, .bytes = bytes};
 }
 
-DeviceCounters::Reading DeviceCounters::take(const rte_eth_stats& reading, const Bound* bound) {
-  Reading shows = Reading::Fine;
+// One counter alone may lag behind what it is worked out from; all together were
+// reset, however much has come since.
+bool DeviceCounters::all_back(const rte_eth_stats& reading) const {
+  unsigned counting = 0, back = 0;
+  for (const Field& field : kFields) {
+    counting += last_.*field.count != 0;
+    back += reading.*field.count < last_.*field.count;
+  }
+  return back > 1 && back == counting;
+}
+
+void DeviceCounters::take(const rte_eth_stats& reading, const Bound* bound) {
+  const bool reset = all_back(reading);
+  Reading shows = reset ? Reading::StartedOver : Reading::Fine;
   for (const Field& field : kFields) {
     const uint64_t now = reading.*field.count, last = last_.*field.count;
     if (starts_over(last, now)) {
-      if (shows == Reading::Fine) shows = Reading::StartedOver;
+      shows = std::max(shows, Reading::StartedOver);
     } else if (bound && now > last && now - last > (field.bytes ? bound->bytes : bound->packets)) {
       shows = Reading::Jumped;
     }
   }
+  news_ = std::max(news_, shows);
   if (shows == Reading::Jumped) {
     // What has really come meanwhile cannot be told from any field, and is little.
     last_ = reading;
-    return shows;
+    return;
   }
   for (const Field& field : kFields) {
     const uint64_t now = reading.*field.count;
     uint64_t& last = last_.*field.count;
     uint64_t& total = total_.*field.count;
-    if (starts_over(last, now)) {
+    if (reset || starts_over(last, now)) {
       total += now;
     } else if (now < last) {
       continue;  // waits for the counter to come back to where it was
@@ -68,7 +81,6 @@ DeviceCounters::Reading DeviceCounters::take(const rte_eth_stats& reading, const
     }
     last = now;
   }
-  return shows;
 }
 
 }  // namespace sluice

@@ -9,6 +9,7 @@
 #include <rte_ethdev.h>
 
 #include <cstdint>
+#include <utility>
 
 namespace sluice {
 
@@ -28,16 +29,25 @@ class DeviceCounters {
     StartedOver,  // from zero: it was reset
     Jumped,       // ahead of what can have come: the driver took a reset for traffic
   };
-  // What a reading shows to have happened since the last.
-  Reading take(const rte_eth_stats& reading, const Bound* bound);
+  // Whoever wants to know the counters brings a reading, at any time.
+  void take(const rte_eth_stats& reading, const Bound* bound);
+  // The worst that readings have shown since the last call, whoever brought them:
+  // one that only asks for figures must not keep a reset from who mends it.
+  Reading take_news() { return std::exchange(news_, Reading::Fine); }
   // The device was set up anew: this reading is what counting goes on from.
-  void restart(const rte_eth_stats& reading) { last_ = reading; }
+  void restart(const rte_eth_stats& reading) {
+    last_ = reading;
+    news_ = Reading::Fine;
+  }
 
   const rte_eth_stats& last() const { return last_; }
   const rte_eth_stats& total() const { return total_; }
 
  private:
+  bool all_back(const rte_eth_stats& reading) const;
+
   rte_eth_stats last_{}, total_{};
+  Reading news_ = Reading::Fine;
 };
 
 }  // namespace sluice

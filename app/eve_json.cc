@@ -21,9 +21,9 @@ namespace sluice {
 
 namespace {
 
-// By EventType; "stats" is written by the control loop.
-constexpr std::string_view kEventTypes[] = {"flow", "alert", "drop", "http", "tls",
-                                            "dns",  "quic",  "ssh",  "stats"};
+// By EventType; "stats" and "port" are written by the control loop.
+constexpr std::string_view kEventTypes[] = {"flow", "alert", "drop", "http",  "tls",
+                                            "dns",  "quic",  "ssh",  "stats", "port"};
 
 constexpr std::string_view kUnknown = "Unknown";
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
@@ -18,9 +19,8 @@ namespace {
 
 constexpr unsigned kBatch = 64;
 constexpr size_t kFlushBytes = 256 * 1024;
-// Stats come once in many seconds; more of them wait only where the disk hangs.
-constexpr size_t kMaxStatsLines = 64;
-constexpr size_t kStatsType = 7;  // in eve_event_types()
+// Those of the control thread are few; more of them wait only where the disk hangs.
+constexpr size_t kMaxControlLines = 64;
 constexpr auto kOpenAgain = std::chrono::seconds(1);
 
 }  // namespace
@@ -32,6 +32,7 @@ EveLog::EveLog(const EveLogOptions& options, std::vector<EventQueue*> queues,
       observer_(observer),
       formatter_(std::move(names)) {
   const auto types = eve_event_types();
+  assert(types.size() <= wanted_.size());
   for (size_t i = 0; i < types.size(); ++i) {
     wanted_[i] = options_.types.empty() || std::find(options_.types.begin(), options_.types.end(),
                                                      types[i]) != options_.types.end();
@@ -84,14 +85,18 @@ void EveLog::set_names(std::shared_ptr<const EveNames> names) {
   new_names_ = std::move(names);
 }
 
-bool EveLog::wants_stats() const noexcept {
-  return !options_.file.empty() && wanted_[kStatsType];
+bool EveLog::wants(std::string_view type) const noexcept {
+  const auto types = eve_event_types();
+  for (size_t i = 0; i < types.size(); ++i) {
+    if (types[i] == type) return !options_.file.empty() && wanted_[i];
+  }
+  return false;
 }
 
-void EveLog::write_stats(std::string line) {
-  if (!wants_stats()) return;
+void EveLog::write_line(std::string_view type, std::string line) {
+  if (!wants(type)) return;
   const std::lock_guard lock(mutex_);
-  if (stats_lines_.size() < kMaxStatsLines) stats_lines_.push_back(std::move(line));
+  if (control_lines_.size() < kMaxControlLines) control_lines_.push_back(std::move(line));
 }
 
 std::string EveLog::last_error() const {
@@ -137,9 +142,9 @@ void EveLog::take_requests() {
     const std::lock_guard lock(mutex_);
     if (new_names_) formatter_.set_names(std::move(new_names_));
     new_names_.reset();
-    for (const std::string& line : stats_lines_) buffer_ += line;
-    buffered_lines_ += stats_lines_.size();
-    stats_lines_.clear();
+    for (const std::string& line : control_lines_) buffer_ += line;
+    buffered_lines_ += control_lines_.size();
+    control_lines_.clear();
   }
   if (options_.file.empty()) return;
   if (reopen_.exchange(false, std::memory_order_acq_rel)) {

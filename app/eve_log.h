@@ -53,10 +53,10 @@ class EveLog {
   void request_reopen() noexcept { reopen_.store(true, std::memory_order_release); }
   // Behind a reload: new chains, new applications.
   void set_names(std::shared_ptr<const EveNames> names);
-  // A finished line of type "stats", with its line end; dropped if the filter
-  // has no such type.
-  void write_stats(std::string line);
-  bool wants_stats() const noexcept;
+  // Whether events of that type are written: of eve_event_types().
+  bool wants(std::string_view type) const noexcept;
+  // A finished line of such a type, with its line end; dropped if it is not wanted.
+  void write_line(std::string_view type, std::string line);
 
   // ---- any thread ----
   uint64_t lines() const noexcept { return lines_.load(std::memory_order_relaxed); }
@@ -79,7 +79,7 @@ class EveLog {
   const EveLogOptions options_;
   const std::vector<EventQueue*> queues_;
   EventObserver* const observer_;
-  std::bitset<8> wanted_;
+  std::bitset<16> wanted_;  // by position in eve_event_types()
 
   // The writer's thread.
   EveFormatter formatter_;
@@ -98,7 +98,7 @@ class EveLog {
 
   mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<const EveNames> new_names_;
-  std::vector<std::string> stats_lines_;
+  std::vector<std::string> control_lines_;
   std::string last_error_;
 };
 

@@ -122,4 +122,20 @@ std::string eve_stats_line(const Appliance& appliance, uint64_t time_ns, uint64_
   return out;
 }
 
+std::string eve_port_line(uint64_t time_ns, const PortEvent& event) {
+  std::string out;
+  JsonWriter json(out);
+  json.begin_object()
+      .field("timestamp", eve_timestamp(time_ns))
+      .field("event_type", "port")
+      .field("in_iface", event.port)
+      .begin_object("port")
+      .field("device", event.device)
+      .field("change", event.what);
+  if (!event.detail.empty()) json.field("detail", event.detail);
+  json.end_object().end_object();
+  out += '\n';
+  return out;
+}
+
 }  // namespace sluice

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Sluice authors
 
-// EVE events of type "stats".
+// EVE events that the control loop writes: "stats" and "port".
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 namespace sluice {
 
@@ -23,5 +24,11 @@ enum class StatsDetail : uint8_t {
 std::string eve_stats_line(const Appliance& appliance, uint64_t time_ns, uint64_t uptime_s,
                            StatsDetail detail, uint64_t events_failed = 0,
                            const std::function<void(JsonWriter&)>& more = {});
+
+// What became of a port: `what` is of PortKeeper::on_change, `detail` may be empty.
+struct PortEvent {
+  std::string_view port, device, what, detail;
+};
+std::string eve_port_line(uint64_t time_ns, const PortEvent& event);
 
 }  // namespace sluice

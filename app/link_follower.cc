@@ -25,10 +25,13 @@ void LinkFollower::turn(const std::vector<bool>& up, uint64_t now_ms) {
     if (down == (state.hold != LinkHold::None)) continue;
     if (!down) {
       if (state.hold == LinkHold::Held) {
-        act_(i, false);
+        // Tried again next time: forgotten, it would stay down for ever, and its peer with it.
+        state.error = act_(i, false);
+        if (state.error != 0) continue;
         state.rises_until_ms = now_ms + kRiseMs;
       }
       state.hold = LinkHold::None;
+      state.error = 0;
     } else if (up[i]) {
       state.error = act_(i, true);
       state.hold = state.error == 0 ? LinkHold::Held : LinkHold::Refused;

@@ -18,7 +18,7 @@ namespace sluice {
 
 enum class LinkHold : uint8_t {
   None,
-  Held,     // down because the peer's is
+  Held,     // down because the peer's is; with an error(): could not be let up again yet
   Refused,  // should be, but the driver cannot
 };
 
@@ -37,11 +37,14 @@ class LinkFollower {
   // `up[i]`: port i has a link and works. `now_ms`: monotonic.
   void turn(const std::vector<bool>& up, uint64_t now_ms);
   // The port's device was set up anew, and holds nothing down any more.
-  void started_anew(unsigned port) { ports_[port].hold = LinkHold::None; }
+  void started_anew(unsigned port) {
+    ports_[port].hold = LinkHold::None;
+    ports_[port].error = 0;
+  }
   // Lets everything up.
   void release();
   LinkHold hold(unsigned port) const { return ports_[port].hold; }
-  // The driver's answer where it refused.
+  // The driver's answer where it refused; 0 where it did not.
   int error(unsigned port) const { return ports_[port].error; }
 
   // For a link to come up again after it was let up.

@@ -22,11 +22,6 @@ uint64_t rss_functions(bool ports) {
   return rss_address_functions() | (ports ? rss_port_functions() : 0);
 }
 
-std::string first_interface(const std::string& address) {
-  const auto interfaces = pci_facts(HostTree(), address).interfaces;
-  return interfaces.empty() ? std::string() : interfaces.front();
-}
-
 bool is_vf(const PortConfig& port) {
   if (!port.is_pci) return false;
   const PciFacts facts = pci_facts(HostTree(), port.device);
@@ -36,18 +31,14 @@ bool is_vf(const PortConfig& port) {
 }  // namespace
 
 uint16_t PortInput::receive(rte_mbuf** pkts, uint16_t n) noexcept {
-  if (!gate_.open.load(std::memory_order_relaxed)) [[unlikely]]
+  // Opened behind a recovery: what was set up meanwhile is to be seen.
+  if (!gate_.open.load(std::memory_order_acquire)) [[unlikely]]
     return 0;
-  const uint16_t nb_rx = rte_eth_rx_burst(port_id_, queue_id_, pkts, n);
-  // Everybody behind counts ports as the configuration does.
-  if (port_id_ != port) {
-    for (uint16_t i = 0; i < nb_rx; ++i) pkts[i]->port = port;
-  }
-  return nb_rx;
+  return rte_eth_rx_burst(port_id_, queue_id_, pkts, n);
 }
 
 uint16_t PortOutput::transmit(rte_mbuf** pkts, uint16_t n) noexcept {
-  if (!gate_.open.load(std::memory_order_relaxed)) [[unlikely]]
+  if (!gate_.open.load(std::memory_order_acquire)) [[unlikely]]
     return 0;
   return rte_eth_tx_burst(port_id_, queue_id_, pkts, n);
 }
@@ -99,10 +90,12 @@ void Port::configure(RssMode rss) {
   plan_wire();
   if (config_.is_pci) {
     const PciFacts facts = pci_facts(HostTree(), config_.device);
-    if (facts.is_vf()) pf_interface_ = first_interface(facts.pf);
+    pf_ = facts.pf;
+    look_for_pf();
   }
   may_miss_resets_ = is_vf(config_) && (*info_.dev_flags & RTE_ETH_DEV_INTR_LSC) == 0;
   configure_device();
+  told_mac_ = mac_;
   news_.subscribe(id_, config_.is_pci ? config_.device : device_name(config_.device));
 }
 
@@ -244,6 +237,11 @@ void Port::set_mac() {
                                to_string(*config_.mac) + "\": give it that address from outside" +
                                by_the_pf + " and leave `mac` out");
     }
+  } else if (config_.peer.empty() && before != MacAddress{} && own != MacAddress{} &&
+             own != before) {
+    // Made up anew by its reset, while neighbours know the former one. If the PF has
+    // given it, it refuses another.
+    write_mac(before);
   } else if (own == MacAddress{}) {
     // The one that it has had is known to the neighbours.
     MacAddress made_up = mac_;

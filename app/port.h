@@ -93,12 +93,16 @@ class Port {
   // std::runtime_error. Takes as long as the driver takes: seconds, where a PF
   // does not answer.
   void recover();
-  // Closes, and DPDK lets go of the device, which may then go away.
+  // Closes, and DPDK lets go of the device, which may then go away. Throws
+  // std::runtime_error if it does not; may be called again.
   void give_back();
 
   // Another thread has the port: nothing is asked of the device meanwhile.
   // Control thread.
-  void lend(bool lent) { lent_ = lent; }
+  void lend(bool lent) {
+    lent_ = lent;
+    if (!lent) told_mac_ = mac_;
+  }
   bool lent() const { return lent_; }
 
   PortGate& gate() { return gate_; }
@@ -112,7 +116,8 @@ class Port {
   unsigned tx_queues() const { return tx_queues_; }
   uint16_t rx_descriptors() const { return rx_descriptors_; }
   uint16_t tx_descriptors() const { return tx_descriptors_; }
-  const MacAddress& mac() const { return mac_; }
+  // As it was before the port was lent, while it is. Control thread.
+  const MacAddress& mac() const { return told_mac_; }
   VerifyChecksum verify_checksum() const { return verify_; }  // worked out, never Auto
   bool split_horizon() const { return split_horizon_; }       // worked out
   bool link_follow() const { return link_follow_; }           // worked out
@@ -122,9 +127,12 @@ class Port {
   std::vector<std::string> take_remarks() { return std::exchange(remarks_, {}); }
   bool is_open() const { return open_; }
 
-  // Whether the PF behind a VF is up, as far as this machine can see; null: it
-  // is no VF, or its PF is elsewhere. A VF may say "link up" though its PF is down.
+  // Whether the PF behind a VF is up, as far as this process can see; null: it is no
+  // VF, its PF is elsewhere, or in another network namespace. A VF may say "link up"
+  // though its PF is down.
   std::optional<bool> pf_up() const;
+  // The PF's interface may be renamed, or come only now.
+  void look_for_pf();
   const std::string& pf_interface() const { return pf_interface_; }
   // How often the PF's link has come up, by the kernel; null: cannot be seen.
   std::optional<uint64_t> pf_rises() const;
@@ -141,8 +149,9 @@ class Port {
   // Since the start, whatever resets the device has had. The last ones where
   // the device cannot be asked.
   rte_eth_stats statistics() const;
-  // Reads the device's counters, and says what they show.
-  DeviceCounters::Reading sample_statistics() const;
+  // Reads the device's counters, and says what they have shown since the last call,
+  // be it to statistics().
+  DeviceCounters::Reading watch_statistics();
 
   std::unique_ptr<PortInput> input(unsigned queue) const;
   std::unique_ptr<PortOutput> output(unsigned queue) const;
@@ -157,7 +166,8 @@ class Port {
   bool write_mac(const MacAddress& mac);
   void add_vlans();
   void spread();
-  rte_eth_stats read_statistics() const;
+  void sample_statistics() const;
+  void take_reading() const;
   [[noreturn]] void fail(const std::string& call, int error) const;
 
   const Config& all_;
@@ -168,7 +178,8 @@ class Port {
   unsigned lanes_ = 1;
   unsigned rx_queues_ = 1, tx_queues_ = 1;
   uint16_t rx_descriptors_ = 0, tx_descriptors_ = 0;
-  MacAddress mac_;
+  MacAddress mac_;       // of whoever has the port
+  MacAddress told_mac_;  // of the control thread
   VerifyChecksum verify_ = VerifyChecksum::Ip;
   rte_eth_dev_info info_{};
   rte_mempool* pool_ = nullptr;
@@ -176,7 +187,9 @@ class Port {
   mutable uint64_t counters_read_ms_ = 0;
   mutable uint32_t speed_mbps_ = 0;  // when the link was last up; 0: unknown
   std::vector<std::string> remarks_;
-  std::string pf_interface_;  // empty: none
+  std::string pf_;                 // PCI address of the PF; empty: none in this machine
+  std::string pf_interface_;       // empty: none
+  rte_device* leaving_ = nullptr;  // closed, and not yet given back
   DeviceNews news_;
   PortGate gate_;
   bool spreads_ = false;  // RSS over the lanes

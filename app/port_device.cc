@@ -10,6 +10,7 @@
 #include <chrono>
 #include <stdexcept>
 
+#include "app/doctor/pci_facts.h"
 #include "app/host.h"
 #include "app/port.h"
 #include "chain/lane_hash.h"
@@ -106,7 +107,7 @@ void Port::close() {
   news_.unsubscribe();
   // A device that went without a word took its port along.
   if (rte_eth_dev_is_valid_port(id_)) {
-    counters_.take(read_statistics(), nullptr);
+    sample_statistics();
     if (started_) rte_eth_dev_stop(id_);
     rte_eth_dev_close(id_);
   }
@@ -115,10 +116,14 @@ void Port::close() {
 }
 
 void Port::give_back() {
-  if (!open_) return;
-  rte_device* const device = rte_eth_dev_is_valid_port(id_) ? info_.device : nullptr;
-  close();
-  if (device) rte_dev_remove(device);
+  if (open_) {
+    leaving_ = rte_eth_dev_is_valid_port(id_) ? info_.device : nullptr;
+    close();
+  }
+  if (!leaving_) return;
+  // The kernel waits for it: what is not given back is no end.
+  if (const int error = rte_dev_remove(leaving_); error < 0) fail("rte_dev_remove", error);
+  leaving_ = nullptr;
 }
 
 rte_eth_link Port::link() const {
@@ -141,6 +146,12 @@ std::optional<bool> Port::pf_up() const {
   return interface_is_up(pf_interface_);
 }
 
+void Port::look_for_pf() {
+  if (pf_.empty()) return;
+  const auto interfaces = pci_facts(HostTree(), pf_).interfaces;
+  pf_interface_ = interfaces.empty() ? std::string() : interfaces.front();
+}
+
 std::optional<uint64_t> Port::pf_rises() const {
   if (pf_interface_.empty()) return std::nullopt;
   return HostTree().number("/sys/class/net/" + pf_interface_ + "/carrier_up_count");
@@ -148,7 +159,9 @@ std::optional<uint64_t> Port::pf_rises() const {
 
 bool Port::update_link() {
   const bool now = link().link_status == RTE_ETH_LINK_UP;
-  return gate_.link_up.exchange(now) != now;
+  if (link_up() == now) return false;  // the workers' line stays theirs
+  gate_.link_up.store(now, std::memory_order_relaxed);
+  return true;
 }
 
 int Port::hold_link_down(bool down) {
@@ -160,32 +173,39 @@ int Port::hold_link_down(bool down) {
   return down ? rte_eth_dev_set_link_down(id_) : rte_eth_dev_set_link_up(id_);
 }
 
-rte_eth_stats Port::read_statistics() const {
-  rte_eth_stats stats = counters_.last();
-  rte_eth_stats_get(id_, &stats);
-  return stats;
-}
-
 rte_eth_stats Port::statistics() const {
   sample_statistics();
   return counters_.total();
 }
 
-DeviceCounters::Reading Port::sample_statistics() const {
-  if (!open_ || lent_ || !started_) return DeviceCounters::Reading::Fine;
+DeviceCounters::Reading Port::watch_statistics() {
+  sample_statistics();
+  return counters_.take_news();
+}
+
+void Port::sample_statistics() const {
+  // What comes behind is written by whoever it is lent to.
+  if (!lent_ && open_ && started_) take_reading();
+}
+
+void Port::take_reading() const {
   const uint64_t now_ms = monotonic_ms();
   const uint64_t elapsed_ms = now_ms - counters_read_ms_;
   counters_read_ms_ = now_ms;
-  const rte_eth_stats reading = read_statistics();
+  rte_eth_stats reading{};
+  if (rte_eth_stats_get(id_, &reading) != 0) return;
   // What is no NIC has no speed that would bound it.
-  if (!config_.is_pci) return counters_.take(reading, nullptr);
+  if (!config_.is_pci) {
+    counters_.take(reading, nullptr);
+    return;
+  }
   const rte_eth_link now = link();
   if (now.link_status && now.link_speed != RTE_ETH_SPEED_NUM_NONE &&
       now.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN) {
     speed_mbps_ = now.link_speed;
   }
   const auto bound = DeviceCounters::Bound::of(speed_mbps_, elapsed_ms);
-  return counters_.take(reading, &bound);
+  counters_.take(reading, &bound);
 }
 
 }  // namespace sluice

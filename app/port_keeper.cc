@@ -74,6 +74,15 @@ bool PortKeeper::busy() const {
   });
 }
 
+bool PortKeeper::all_gone() const {
+  const auto gone = [this](unsigned i) { return kept_[i].state == PortState::Gone; };
+  for (unsigned i = 0; i < kept_.size(); ++i) {
+    const int peer = ports_[i].config().peer_index;
+    if (!gone(i) && !(peer >= 0 && gone(static_cast<unsigned>(peer)))) return false;
+  }
+  return !kept_.empty();
+}
+
 void PortKeeper::turn(uint64_t now_ms) {
   take_results(now_ms);
   const bool look_at_links = now_ms >= next_link_ms_;
@@ -105,10 +114,15 @@ void PortKeeper::hear(unsigned i, uint64_t now_ms) {
   if (news & kNewsReset) {
     ++k.counts.resets;
     // A PF that comes back may say so several times.
-    if (!k.renew) change(i, "reset", "the device was reset, or its PF");
+    if (!k.renew || k.carries) change(i, "reset", "the device was reset, or its PF");
     k.renew = true;
+    k.carries = false;
   }
-  k.renew = k.renew || (news & kNewsRenew) != 0;
+  if ((news & kNewsRenew) && !k.renew) {
+    // Only supposed: where links flap it goes on as it is until its turn comes.
+    k.renew = k.carries = true;
+    if (k.state != PortState::Waiting) k.next_try_ms = now_ms + delay_ms(k.tries);
+  }
   if (news & kNewsLink) watch_link(i);
   if (k.state == PortState::Working && k.tries != 0 && now_ms - k.since_ms >= kSettledMs)
     k.tries = 0;
@@ -118,6 +132,7 @@ void PortKeeper::hear(unsigned i, uint64_t now_ms) {
 void PortKeeper::watch_pf(unsigned i) {
   Kept& k = kept_[i];
   Port& port = ports_[i];
+  if (!port.pf_up()) port.look_for_pf();
   if (const auto up = port.pf_up(); up && *up != k.pf_was_up) {
     k.pf_was_up = *up;
     spdlog::warn("port {}: its PF {} is {}", port.config().name, port.pf_interface(),
@@ -125,7 +140,8 @@ void PortKeeper::watch_pf(unsigned i) {
     if (*up) port.news().post(kNewsReset);
   }
   const auto rises = port.pf_rises();
-  if (port.may_miss_resets() && rises != k.pf_rises && k.state != PortState::Gone) {
+  if (port.may_miss_resets() && rises && k.pf_rises && *rises != *k.pf_rises &&
+      k.state != PortState::Gone) {
     spdlog::info(
         "port {}: the link of its PF {} is back; the VF is set up anew, for the PF may "
         "have been reset",
@@ -138,7 +154,7 @@ void PortKeeper::watch_pf(unsigned i) {
 void PortKeeper::watch_counters(unsigned i) {
   Port& port = ports_[i];
   if (kept_[i].state != PortState::Working) return;
-  switch (port.sample_statistics()) {
+  switch (port.watch_statistics()) {
     case DeviceCounters::Reading::Fine:
       return;
     case DeviceCounters::Reading::StartedOver:
@@ -166,7 +182,7 @@ void PortKeeper::attend(unsigned i, uint64_t now_ms) {
   Kept& k = kept_[i];
   switch (k.state) {
     case PortState::Working:
-      if (k.renew || k.remove) stop(i, now_ms);
+      if (k.remove || (k.renew && (!k.carries || now_ms >= k.next_try_ms))) stop(i, now_ms);
       break;
     case PortState::Stopping:
       if (appliance_.grace_period_over(k.grace)) {
@@ -198,12 +214,14 @@ void PortKeeper::stop(unsigned i, uint64_t now_ms) {
   k.slow_told = false;
   k.had_link = ports_[i].link_up();
   k.out_ms = now_ms;
-  k.next_try_ms = now_ms + delay_ms(k.tries);
+  // One that went on until its turn has waited already.
+  k.next_try_ms = k.carries ? now_ms : now_ms + delay_ms(k.tries);
+  k.carries = false;
   enter(i, PortState::Stopping, now_ms);
 }
 
 void PortKeeper::stopped(unsigned i, uint64_t now_ms) {
-  ports_[i].sample_statistics();
+  ports_[i].statistics();  // the last reading before others have it
   ports_[i].lend(true);
   enter(i, PortState::Waiting, now_ms);
   wait(i, now_ms);
@@ -212,6 +230,8 @@ void PortKeeper::stopped(unsigned i, uint64_t now_ms) {
 void PortKeeper::wait(unsigned i, uint64_t now_ms) {
   Kept& k = kept_[i];
   if (k.remove) {
+    if (k.gone_tries != 0 && now_ms < k.next_try_ms) return;
+    ++k.gone_tries;
     mender_.give(ports_[i], PortMender::Job::GiveBack);
     enter(i, PortState::Removing, now_ms);
     return;
@@ -222,7 +242,7 @@ void PortKeeper::wait(unsigned i, uint64_t now_ms) {
     return;
   }
   if (now_ms < k.next_try_ms) return;
-  k.renew = false;
+  k.renew = k.carries = false;
   ++k.tries;
   mender_.give(ports_[i], PortMender::Job::Recover);
   enter(i, PortState::Recovering, now_ms);
@@ -234,7 +254,12 @@ void PortKeeper::take_results(uint64_t now_ms) {
     const unsigned i = port.position();
     Kept& k = kept_[i];
     if (result->job == PortMender::Job::GiveBack) {
+      if (!result->error.empty()) {
+        failed(i, now_ms, result->error, k.gone_tries);
+        continue;
+      }
       k.trouble = "the device was taken away";
+      port.gate().link_up.store(false, std::memory_order_relaxed);
       enter(i, PortState::Gone, now_ms);
       change(i, "removed", "given back; the other ports go on");
       continue;
@@ -246,14 +271,18 @@ void PortKeeper::take_results(uint64_t now_ms) {
       recovered(i, now_ms);
       continue;
     }
-    ++k.counts.failures;
-    k.trouble = result->error;
     if (is_gone(i)) port.news().post(kNewsRemoved);
-    k.next_try_ms = now_ms + delay_ms(k.tries);
-    enter(i, PortState::Waiting, now_ms);
-    change(i, "failed",
-           result->error + "; next try in " + std::to_string(delay_ms(k.tries)) + " ms");
+    failed(i, now_ms, result->error, k.tries);
   }
+}
+
+void PortKeeper::failed(unsigned i, uint64_t now_ms, const std::string& why, unsigned tries) {
+  Kept& k = kept_[i];
+  ++k.counts.failures;
+  k.trouble = why;
+  k.next_try_ms = now_ms + delay_ms(tries);
+  enter(i, PortState::Waiting, now_ms);
+  change(i, "failed", why + "; next try in " + std::to_string(delay_ms(tries)) + " ms");
 }
 
 void PortKeeper::recovered(unsigned i, uint64_t now_ms) {
@@ -290,6 +319,13 @@ void PortKeeper::follow(uint64_t now_ms) {
   follower_.turn(up, now_ms);
   for (unsigned i = 0; i < kept_.size(); ++i) {
     const LinkHold now = follower_.hold(i);
+    const int stuck = now == LinkHold::Held ? follower_.error(i) : 0;
+    if (stuck != 0 && kept_[i].let_up_error == 0) {
+      spdlog::warn(
+          "port {}: its link is to be let up again, which the driver refuses ({}); tried on",
+          ports_[i].config().name, rte_strerror(-stuck));
+    }
+    kept_[i].let_up_error = stuck;
     if (now == before[i]) continue;
     const std::string& peer = ports_[i].config().peer;
     if (now == LinkHold::Held) {

@@ -64,8 +64,13 @@ class PortKeeper {
   const std::string& trouble(unsigned port) const { return kept_[port].trouble; }
   LinkHold link_hold(unsigned port) const { return follower_.hold(port); }
 
+  // Nothing can pass any more: of every port the device, or that of its wire's other
+  // end, is gone.
+  bool all_gone() const;
+
   // Called with each change, as it is logged: port's position, what ("reset",
-  // "recovered", "failed", "removed", "link_down", "link_up"), details or "".
+  // "recovered", "failed", "removal", "removed", "link_down", "link_up", "link_held",
+  // "link_released"), details or "".
   std::function<void(unsigned, std::string_view, const std::string&)> on_change;
 
   static constexpr uint64_t kLinkEveryMs = 200;
@@ -79,6 +84,7 @@ class PortKeeper {
   struct Kept {
     PortState state = PortState::Working;
     bool renew = false, remove = false;  // asked for
+    bool carries = false;                // renew: it may well work until then
     bool pf_was_up = true;
     std::optional<uint64_t> pf_rises;
     bool slow_told = false;
@@ -86,8 +92,10 @@ class PortKeeper {
     uint32_t grace = 0;
     uint64_t since_ms = 0;     // in this state
     uint64_t out_ms = 0;       // when it stopped
-    uint64_t next_try_ms = 0;  // Waiting
+    uint64_t next_try_ms = 0;  // Waiting, or Working and to be renewed
     unsigned tries = 0;        // since it last was settled
+    unsigned gone_tries = 0;   // to give the device back
+    int let_up_error = 0;      // told: the driver does not let its link up
     PortCounts counts;
     std::string trouble;  // why it does not work; "" if it does
   };
@@ -102,6 +110,7 @@ class PortKeeper {
   void stopped(unsigned port, uint64_t now_ms);
   void wait(unsigned port, uint64_t now_ms);
   void recovered(unsigned port, uint64_t now_ms);
+  void failed(unsigned port, uint64_t now_ms, const std::string& why, unsigned tries);
   void follow(uint64_t now_ms);
   void enter(unsigned port, PortState state, uint64_t now_ms);
   void change(unsigned port, std::string_view what, const std::string& detail);

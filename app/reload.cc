@@ -152,6 +152,7 @@ bool Reloader::request() {
   state_ = State::Compiling;
   Work work;
   work.generation = runtime_.appliance->next_generation();
+  work.macs = runtime_.ports->macs();
   {
     const std::lock_guard lock(mutex_);
     to_do_ = std::move(work);
@@ -190,8 +191,8 @@ void Reloader::compile(Work& work) {
   }
   if (work.settings) {
     try {
-      work.policy = compile_settings(*work.settings, runtime_.directory, runtime_.ports->macs(),
-                                     work.generation, errors);
+      work.policy =
+          compile_settings(*work.settings, runtime_.directory, work.macs, work.generation, errors);
       if (work.policy) {
         work.names =
             eve_names(work.settings->config, runtime_.directory, runtime_.appliance->reasons());

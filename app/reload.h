@@ -50,6 +50,7 @@ class Reloader {
   enum class State : uint8_t { Idle, Compiling, Adopting };
   struct Work {
     uint16_t generation = 0;
+    std::vector<MacAddress> macs;  // the devices', as the control thread knows them
     std::unique_ptr<Settings> settings;
     std::unique_ptr<Policy> policy;  // null: `errors` says why
     std::shared_ptr<const EveNames> names;

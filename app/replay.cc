@@ -253,10 +253,10 @@ void Replay::run_workers() {
 }
 
 void Replay::write_final_stats() {
-  if (!eve_->wants_stats() || reader_->frames() == 0) return;
+  if (!eve_->wants("stats") || reader_->frames() == 0) return;
   const uint64_t duration_ns = input_->last_ns() - input_->first_ns();
-  eve_->write_stats(eve_stats_line(*appliance_, input_->last_ns(), duration_ns / 1'000'000'000,
-                                   StatsDetail::Packets));
+  eve_->write_line("stats", eve_stats_line(*appliance_, input_->last_ns(),
+                                           duration_ns / 1'000'000'000, StatsDetail::Packets));
 }
 
 ReplayReport Replay::report() const {

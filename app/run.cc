@@ -77,7 +77,7 @@ class RunningAppliance {
   RunningAppliance& operator=(const RunningAppliance&) = delete;
 
   void set_up();
-  void serve();
+  bool serve();    // false if it ended by itself: nothing could pass any more
   bool wind_up();  // false if anything is unaccounted for
 
  private:
@@ -221,7 +221,7 @@ void RunningAppliance::attend_terminal() {
   }
 }
 
-void RunningAppliance::serve() {
+bool RunningAppliance::serve() {
   launch();
   std::thread terminal;
   if (options_.console && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
@@ -229,10 +229,11 @@ void RunningAppliance::serve() {
   }
   spdlog::info("ready");
   notify_service_manager("READY=1");
-  control_->run();
+  const bool asked = control_->run();
   notify_service_manager("STOPPING=1");
   control_.reset();  // ends the terminal's session too
   if (terminal.joinable()) terminal.join();
+  return asked;
 }
 
 void RunningAppliance::end_workers() {
@@ -329,8 +330,8 @@ int run(const RunOptions& options) {
   try {
     RunningAppliance appliance(options);
     appliance.set_up();
-    appliance.serve();
-    exit_code = appliance.wind_up() ? 0 : 1;
+    const bool asked = appliance.serve();
+    exit_code = appliance.wind_up() && asked ? 0 : 1;
   } catch (const BadConfiguration&) {
     return 2;
   } catch (const std::exception& e) {

@@ -284,4 +284,14 @@ WorkerStatistics Appliance::total(unsigned lane) const {
   return sum;
 }
 
+std::vector<WireDisputes> Appliance::wire_disputes() const {
+  std::vector<WireDisputes> out;
+  for (const Worker* w : impl_->workers) {
+    if (!w->head()) continue;
+    const auto more = w->head()->wire_disputes();
+    out.insert(out.end(), more.begin(), more.end());
+  }
+  return out;
+}
+
 }  // namespace sluice

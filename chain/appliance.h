@@ -16,6 +16,7 @@
 #include "chain/policy.h"
 #include "chain/port_io.h"
 #include "chain/reasons.h"
+#include "chain/split_horizon.h"
 #include "chain/stage.h"
 #include "chain/statistics.h"
 #include "config/config.h"
@@ -97,6 +98,8 @@ class Appliance {
   // Sum over all workers, or those of one lane.
   WorkerStatistics total() const;
   WorkerStatistics total(unsigned lane) const;
+  // Addresses that were heard on both sides of a wire, by lane and wire.
+  std::vector<WireDisputes> wire_disputes() const;
 
  private:
   struct Impl;

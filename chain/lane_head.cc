@@ -88,20 +88,33 @@ void LaneHead::build_horizons() {
   }
 }
 
+std::vector<WireDisputes> LaneHead::wire_disputes() const {
+  std::vector<WireDisputes> out;
+  for (const auto& wire : wires_) {
+    const uint64_t word = wire->disputed_key();
+    const unsigned side = static_cast<unsigned>(word >> 63);
+    for (unsigned port = 0; port < horizons_.size(); ++port) {
+      if (horizons_[port].table != wire.get() || horizons_[port].side != side) continue;
+      out.push_back({.port = port, .key = word << 1 >> 1, .count = wire->disputes()});
+    }
+  }
+  return out;
+}
+
 // Drops what the other side of the wire sent. Neighbours in a burst mostly have one
 // sender, which is then looked up once.
 unsigned LaneHead::keep_within_horizon(rte_mbuf** pkts, unsigned n, unsigned port) noexcept {
   const Horizon horizon = horizons_[port];
-  uint64_t last = 0;
-  bool pass = true;
+  uint64_t known = 0;  // all of its frames pass, as do those that name nobody
   unsigned kept = 0;
   for (unsigned i = 0; i < n; ++i) {
     const uint64_t key = SplitHorizon::source_key(pkts[i]);
-    if (key != last) {
-      pass = key == 0 || horizon.table->admit(key, horizon.side, now_ns_);
-      last = key;
+    auto passage = SplitHorizon::Passage::Passes;
+    if (key != known && key != 0) {
+      passage = horizon.table->admit(pkts[i], key, horizon.side, now_ns_);
+      if (passage == SplitHorizon::Passage::AllPass) known = key;
     }
-    if (pass) [[likely]] {
+    if (passage != SplitHorizon::Passage::Refused) [[likely]] {
       pkts[kept++] = pkts[i];
     } else {
       drop(pkts[i], CoreReason::SplitHorizon);

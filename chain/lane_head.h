@@ -70,6 +70,10 @@ class LaneHead {
 
   uint64_t now_ns() const noexcept { return now_ns_; }
 
+  // ---- any thread ----
+
+  std::vector<WireDisputes> wire_disputes() const;  // of each wire with a split horizon
+
  private:
   struct Pending;
 

@@ -83,6 +83,7 @@ class alignas(RTE_CACHE_LINE_SIZE) Worker {
   unsigned running_stage() const noexcept { return runner_->running(); }
   uint16_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
   bool first() const noexcept { return head_ != nullptr; }
+  const LaneHead* head() const noexcept { return head_.get(); }  // null: not the first
   bool stopped() const noexcept { return stopped_.load(std::memory_order_acquire); }
   // First workers: paused, nothing of the devices under way.
   bool at_rest() const noexcept { return at_rest_.load(std::memory_order_acquire); }

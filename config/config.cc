@@ -120,8 +120,8 @@ FlowTableConfig read_flow_table(ConfigSection s) {
 LogConfig read_log(ConfigSection s) {
   static const std::vector<std::string> kLevels = {"trace", "debug",    "info", "warning",
                                                    "error", "critical", "off"};
-  static const std::vector<std::string> kEveTypes = {"flow", "alert", "tls",  "http",
-                                                     "dns",  "quic",  "drop", "stats"};
+  static const std::vector<std::string> kEveTypes = {"flow", "alert", "tls",  "http",  "dns",
+                                                     "quic", "ssh",   "drop", "stats", "port"};
   LogConfig log;
   log.level = s.string("level", log.level);
   if (std::find(kLevels.begin(), kLevels.end(), log.level) == kLevels.end()) {

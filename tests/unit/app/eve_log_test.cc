@@ -17,6 +17,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "app/eve_stats.h"
+
 namespace sluice {
 namespace {
 
@@ -97,8 +99,8 @@ TEST_F(EveLogTest, WritesOnlyTheTypesAskedFor) {
   for (const EventType type : {EventType::Flow, EventType::Tls, EventType::Alert, EventType::Dns}) {
     publish(type);
   }
-  EXPECT_FALSE(log.wants_stats());
-  log.write_stats("{\"event_type\":\"stats\"}\n");
+  EXPECT_FALSE(log.wants("stats"));
+  log.write_line("stats", "{\"event_type\":\"stats\"}\n");
   log.start();
   log.stop();
   EXPECT_EQ(types_in(file_), (Types{"alert", "tls"}));
@@ -107,9 +109,37 @@ TEST_F(EveLogTest, WritesOnlyTheTypesAskedFor) {
 TEST_F(EveLogTest, WritesLinesOfStatistics) {
   EveLog log(options(), {&queue_}, names_);
   log.start();
-  log.write_stats("{\"event_type\":\"stats\"}\n");
+  log.write_line("stats", "{\"event_type\":\"stats\"}\n");
   log.stop();
   EXPECT_EQ(types_in(file_), (Types{"stats"}));
+}
+
+// Each of the words that a filter may name lets through what it names, and no more.
+TEST_F(EveLogTest, WritesEachTypeThatIsAskedForAlone) {
+  for (const std::string_view only : eve_event_types()) {
+    std::filesystem::remove(file_);
+    EveLog log(options({std::string(only)}), {&queue_}, names_);
+    log.start();
+    for (const std::string_view type : {"stats", "port"}) {
+      EXPECT_EQ(log.wants(type), type == only) << only;
+      log.write_line(type, "{\"event_type\":\"" + std::string(type) + "\"}\n");
+    }
+    log.stop();
+    EXPECT_EQ(types_in(file_),
+              only == "stats" || only == "port" ? Types{std::string(only)} : Types{})
+        << only;
+  }
+}
+
+TEST(EvePortLine, SaysWhatBecameOfAPort) {
+  EXPECT_EQ(
+      eve_port_line(
+          1'500'000'000,
+          {.port = "lan", .device = "0000:01:10.0", .what = "failed", .detail = "it \"says\" no"}),
+      "{\"timestamp\":\"1970-01-01T00:00:01.500000+0000\",\"event_type\":\"port\",\"in_iface\":"
+      "\"lan\","
+      "\"port\":{\"device\":\"0000:01:10.0\",\"change\":\"failed\",\"detail\":\"it \\\"says\\\" "
+      "no\"}}\n");
 }
 
 TEST_F(EveLogTest, AppendsToOrReplacesAnOlderFile) {

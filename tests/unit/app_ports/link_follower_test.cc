@@ -88,6 +88,23 @@ TEST_F(LinkFollowerTest, AsksADriverThatCannotOnce) {
   EXPECT_EQ(follower_.hold(1), LinkHold::None);
 }
 
+// Its firmware is busy, or the port is with the mender at that moment.
+TEST_F(LinkFollowerTest, LetsALinkUpLaterWhereTheDriverRefusesAtFirst) {
+  cable_[0] = false;
+  run(1000);
+  ASSERT_TRUE(down_[1]);
+  answer_ = -EBUSY;
+  cable_[0] = true;
+  run(LinkFollower::kRiseMs + 10'000);
+  EXPECT_EQ(follower_.hold(1), LinkHold::Held);
+  EXPECT_EQ(follower_.error(1), -EBUSY);
+  EXPECT_FALSE(down_[0]) << "what is held down is no loss to be passed on";
+  answer_ = 0;
+  run(1000);
+  EXPECT_EQ(follower_.error(1), 0);
+  EXPECT_TRUE(up(0) && up(1));
+}
+
 TEST_F(LinkFollowerTest, LetsEverythingUpAtTheEnd) {
   cable_[1] = false;
   run(200);

@@ -10,6 +10,7 @@
 #include <rte_dev.h>
 
 #include "chain/worker.h"
+#include "tests/unit/app_ports/device_faults.h"
 #include "tests/unit/app_ports/port_rig.h"
 
 namespace sluice::test {
@@ -194,6 +195,84 @@ TEST(PortKeeper, ABriefResetIsNoLossOfTheLink) {
   EXPECT_EQ(rig.state(0), PortState::Working);
 }
 
+// The driver of a VF says nothing of a reset, and the console reads its counters,
+// which have jumped, before the keeper does.
+TEST(PortKeeper, LearnsOfAResetFromCountersThatSomebodyElseHasRead) {
+  PortRig rig(kWire);
+  rig.config().ports[1].is_pci = true;  // what is no NIC has no speed that would bound it
+  rig.run_ms(2000);
+  device_faults().packets_ahead = 4'294'593'829;
+  EXPECT_EQ(rig.port(1).statistics().ipackets, 0u) << "it is no packet";
+  EXPECT_TRUE(rig.run_until([&] { return rig.keeper().counts(1).recoveries == 1; }));
+  EXPECT_EQ(rig.keeper().counts(1).resets, 1u);
+  EXPECT_EQ(rig.port(1).statistics().ipackets, 0u);
+  // As where the device was pulled: its registers read as ones.
+  device_faults().packets_ahead = uint64_t{1} << 60;
+  rig.port(1).close();
+  EXPECT_EQ(rig.port(1).statistics().ipackets, 0u) << "nor is the last reading";
+  device_faults() = {};
+  rig.config().ports[1].is_pci = false;
+}
+
+TEST(PortKeeper, IsNotContentUntilTheDeviceIsGivenBack) {
+  PortRig rig(kWire);
+  device_faults().remove_error = -EBUSY;
+  rig.port(1).news().post(kNewsRemoved);
+  ASSERT_TRUE(rig.run_until([&] { return rig.keeper().counts(1).failures == 2; }));
+  EXPECT_EQ(rig.state(1), PortState::Waiting);
+  EXPECT_NE(rig.keeper().trouble(1).find("rte_dev_remove"), std::string::npos);
+  EXPECT_FALSE(rig.keeper().all_gone());
+  device_faults() = {};
+  ASSERT_TRUE(rig.run_until([&] { return rig.state(1) == PortState::Gone; }));
+  EXPECT_FALSE(rig.port(1).link_up()) << "what is gone has no link";
+  EXPECT_EQ(rig.keeper().counts(1).removals, 1u);
+}
+
+TEST(PortKeeper, SeesThatNothingCanPassAnyMore) {
+  PortRig rig(kWire + R"(
+[[port]]
+name = "c"
+addresses = ["10.9.0.1/24"]
+device = "net_null2,no-rx=1"
+)");
+  rig.port(1).news().post(kNewsRemoved);
+  ASSERT_TRUE(rig.run_until([&] { return rig.state(1) == PortState::Gone; }));
+  EXPECT_FALSE(rig.keeper().all_gone()) << "c is there";
+  rig.port(2).news().post(kNewsRemoved);
+  ASSERT_TRUE(rig.run_until([&] { return rig.state(2) == PortState::Gone; }));
+  EXPECT_TRUE(rig.keeper().all_gone()) << "a has nobody to pass frames to";
+}
+
+// A cable that flaps, on a VF whose driver may miss resets.
+TEST(PortKeeper, APortThatMayWorkGoesOnUntilItIsSetUpAnew) {
+  PortRig rig(kWire);
+  const auto renewed = [&](uint64_t times) {
+    return rig.run_until([&] {
+      return rig.keeper().counts(1).recoveries == times && rig.state(1) == PortState::Working;
+    });
+  };
+  for (uint64_t n = 1; n <= 4; ++n) {
+    rig.port(1).news().post(kNewsRenew);
+    ASSERT_TRUE(renewed(n));
+  }
+  rig.port(1).news().post(kNewsRenew);
+  rig.run_ms(1000);
+  EXPECT_EQ(rig.keeper().counts(1).recoveries, 4u) << "each later than the one before";
+  EXPECT_EQ(rig.state(1), PortState::Working);
+  rig.inject(0, frame());
+  rig.poll();
+  EXPECT_EQ(rig.port(1).statistics().opackets, 1u) << "meanwhile it carries";
+  EXPECT_TRUE(renewed(5));
+  // What is known to be deaf is closed at once.
+  rig.port(1).news().post(kNewsRenew);
+  rig.turn();
+  EXPECT_EQ(rig.state(1), PortState::Working);
+  rig.port(1).news().post(kNewsReset);
+  rig.turn();
+  EXPECT_EQ(rig.state(1), PortState::Stopping);
+  EXPECT_TRUE(renewed(6));
+}
+
 TEST(PortKeeper, LeavesLinksAloneWhereTheyDoNotFollow) {
   PortRig rig(wire_of("net_ring0", "net_ring1"));
   rte_eth_dev_set_link_down(rig.port(0).id());
@@ -274,6 +353,38 @@ TEST(Ports, TakeAnAddressFromTheConfigurationAgainBehindAReset) {
   rte_ether_addr address;
   ASSERT_EQ(rte_eth_macaddr_get(rig.port(1).id(), &address), 0);
   EXPECT_EQ(address.addr_bytes[4], 0x77);
+}
+
+constexpr std::string_view kRouted = R"(
+[[port]]
+name = "a"
+addresses = ["10.1.0.1/24"]
+device = "net_ring0"
+[[port]]
+name = "b"
+addresses = ["10.2.0.1/24"]
+device = "net_null1,no-rx=1"
+[stage.firewall]
+default = "allow"
+)";
+
+// Neighbours of a routed port have its address in their caches.
+TEST(Ports, KeepTheirAddressWhereAResetMakesUpAnother) {
+  for (const bool by_the_pf : {false, true}) {
+    device_faults() = {};
+    device_faults().has_own_mac = true;
+    device_faults().own_mac = {{0x02, 0, 0, 0, 0x88, 1}};
+    PortRig rig(kRouted);
+    ASSERT_EQ(to_string(rig.port(1).mac()), "02:00:00:00:88:01");
+    device_faults().own_mac = {{0x02, 0, 0, 0, 0x99, 2}};
+    device_faults().refuses_mac = by_the_pf;
+    rig.port(1).news().post(kNewsReset);
+    rig.turn();
+    EXPECT_EQ(to_string(rig.port(1).mac()), "02:00:00:00:88:01");
+    ASSERT_TRUE(rig.run_until([&] { return rig.keeper().counts(1).recoveries == 1; }));
+    EXPECT_EQ(to_string(rig.port(1).mac()), by_the_pf ? "02:00:00:00:99:02" : "02:00:00:00:88:01");
+  }
+  device_faults() = {};
 }
 
 TEST(Ports, SayWhereVlansCannotBeFiltered) {

@@ -11,47 +11,141 @@
 namespace sluice {
 namespace {
 
-constexpr uint64_t kSeed = 7, kHost = 0x0000'0200'0000'0001, kMs = 1'000'000;
+constexpr uint64_t kSeed = 7, kMs = 1'000'000;
+constexpr uint64_t kGateway = 0x0100'0000'0002;  // 02:00:00:00:00:01 as it lies in a frame
 
-TEST(SplitHorizon, KnowsWhereAHostWasLastHeard) {
-  SplitHorizon horizon(kSeed);
-  EXPECT_TRUE(horizon.admit(kHost, 0, 5000 * kMs));
-  EXPECT_FALSE(horizon.admit(kHost, 1, 5000 * kMs + 50'000)) << "its own frame comes back";
-  EXPECT_TRUE(horizon.admit(kHost, 0, 5001 * kMs));
-  EXPECT_TRUE(horizon.admit(kHost + (1 << 16), 1, 5001 * kMs)) << "another host";
+class SplitHorizonTest : public test::PacketTest {
+ protected:
+  // Whether the host's frame with that payload may pass.
+  bool admit(const std::string& payload, unsigned side, uint64_t now_ns) {
+    rte_mbuf* m = test::make_mbuf(test::eth("02:00:00:00:00:01")
+                                      .ip("10.0.0.1", "10.0.0.2")
+                                      .udp(1, 2)
+                                      .payload(payload)
+                                      .bytes(),
+                                  pool);
+    const auto passage = horizon_.admit(m, SplitHorizon::source_key(m), side, now_ns);
+    rte_pktmbuf_free(m);
+    return passage != SplitHorizon::Passage::Refused;
+  }
+
+  SplitHorizon horizon_{kSeed};
+  uint64_t now_ns_ = 50'000 * kMs;
+};
+
+TEST_F(SplitHorizonTest, KnowsAFrameThatComesBack) {
+  for (int i = 0; i < 1000; ++i, now_ns_ += 20 * kMs) {
+    const std::string payload = "frame " + std::to_string(i);
+    EXPECT_TRUE(admit(payload, 0, now_ns_)) << i;
+    EXPECT_FALSE(admit(payload, 1, now_ns_ + 50'000)) << i << ": its own frame comes back";
+  }
+  EXPECT_EQ(horizon_.disputes(), 0u);
 }
 
-TEST(SplitHorizon, LetsAHostMoveOnceItHasBeenSilentWhereItWas) {
-  SplitHorizon horizon(kSeed);
-  const uint64_t moved = 5000 * kMs;
-  EXPECT_TRUE(horizon.admit(kHost, 0, moved));
-  // However often it speaks where it is now.
-  for (uint64_t ms = 1; ms < 1000; ms += 9) {
-    EXPECT_FALSE(horizon.admit(kHost, 1, moved + ms * kMs)) << ms;
+// The whole burst is received before the first of it comes back.
+TEST_F(SplitHorizonTest, KnowsABurstThatComesBack) {
+  for (int round = 0; round < 100; ++round, now_ns_ += 20 * kMs) {
+    for (const unsigned side : {0u, 1u}) {
+      for (unsigned i = 0; i < SplitHorizon::kMaxCredit; ++i) {
+        EXPECT_EQ(admit(std::to_string(round) + ' ' + std::to_string(i), side, now_ns_), side == 0);
+      }
+    }
   }
-  EXPECT_TRUE(horizon.admit(kHost, 1, moved + SplitHorizon::kHold_ns));
-  EXPECT_FALSE(horizon.admit(kHost, 0, moved + SplitHorizon::kHold_ns + kMs));
+}
+
+TEST_F(SplitHorizonTest, LetsAHostMoveOnceItHasBeenSilentWhereItWas) {
+  for (unsigned i = 0; i < 1000; ++i) EXPECT_TRUE(admit("there", 0, now_ns_));
+  EXPECT_FALSE(admit("here 1", 1, now_ns_ + 50 * kMs));
+  EXPECT_TRUE(admit("here 2", 1, now_ns_ + SplitHorizon::kHold_ns + 2 * kMs));
+  EXPECT_TRUE(admit("here 3", 1, now_ns_ + SplitHorizon::kHold_ns + 3 * kMs));
+  EXPECT_EQ(horizon_.disputes(), 0u) << "no reason for a warning";
+}
+
+TEST_F(SplitHorizonTest, CutsAHostThatMovesOffForAFewFramesAtMost) {
+  for (unsigned i = 0; i < 1000; ++i) EXPECT_TRUE(admit("there", 0, now_ns_));
+  unsigned refused = 0;
+  for (unsigned i = 0; i < 1000; ++i, now_ns_ += 1000) {
+    refused += !admit("here " + std::to_string(i), 1, now_ns_);
+  }
+  EXPECT_EQ(refused, SplitHorizon::kMaxCredit);
+  EXPECT_EQ(horizon_.disputes(), 1u);
+}
+
+// A host on one side writes the address of a gateway on the other into its frames:
+// first while that is silent, then faster than it, then for an hour.
+TEST_F(SplitHorizonTest, CannotBeUsedToCutAHostOff) {
+  for (unsigned i = 0; i < 1000; ++i) EXPECT_TRUE(admit("gateway", 0, now_ns_));
+  now_ns_ += 1000 * kMs;
+  for (unsigned i = 0; i < 100'000; ++i, now_ns_ += 1000) EXPECT_TRUE(admit("forged", 1, now_ns_));
+  unsigned refused = 0, sent = 0;
+  for (unsigned i = 0; i < 60'000; ++i, now_ns_ += kMs) {  // a minute
+    for (unsigned k = 0; k < 2; ++k)
+      admit("f" + std::to_string(i) + '.' + std::to_string(k), 1, now_ns_);
+    if (i % 2 != 0) continue;
+    ++sent;
+    refused += !admit("gateway " + std::to_string(i), 0, now_ns_ + 1000);
+  }
+  EXPECT_EQ(sent, 30'000u);
+  EXPECT_LE(refused, SplitHorizon::kMaxCredit);
+  EXPECT_GT(horizon_.disputes(), 1000u) << "there is something to warn of";
+  EXPECT_EQ(horizon_.disputed_key() << 1 >> 1, kGateway);
+}
+
+// Whoever begins anew each time that a dispute is forgotten.
+TEST_F(SplitHorizonTest, ADisputeThatBeginsAnewCostsLittle) {
+  unsigned refused = 0, sent = 0, forged = 0;
+  const uint64_t end_ns = now_ns_ + 600'000 * kMs;
+  while (now_ns_ < end_ns) {
+    now_ns_ += SplitHorizon::kDispute_ns + 100 * kMs;
+    for (unsigned i = 0; i < 100; ++i) admit("f " + std::to_string(forged++), 1, now_ns_);
+    for (unsigned i = 0; i < 1000; ++i, now_ns_ += 10'000, ++sent) {
+      refused += !admit("g " + std::to_string(sent), 0, now_ns_);
+    }
+  }
+  EXPECT_LE(refused, 60 * SplitHorizon::kMaxCredit) << "in ten minutes";
+  EXPECT_GT(sent, 50'000u);
+}
+
+// Both sides speak with one address, and all that each of them sends comes back on the
+// other: nothing goes round.
+TEST_F(SplitHorizonTest, KnowsWhatComesBackInADisputeToo) {
+  unsigned refused[2] = {0, 0}, copies_passed = 0;
+  for (unsigned i = 0; i < 10'000; ++i, now_ns_ += kMs) {
+    for (const unsigned side : {0u, 1u}) {
+      const std::string payload = std::to_string(side) + " says " + std::to_string(i);
+      refused[side] += !admit(payload, side, now_ns_);
+      copies_passed += admit(payload, 1 - side, now_ns_ + 50'000);
+    }
+  }
+  EXPECT_LE(refused[0] + refused[1], SplitHorizon::kMaxCredit);
+  EXPECT_LE(copies_passed, SplitHorizon::kMaxCredit);
 }
 
 // A million made-up senders a second on one side; a host on the other speaks now
 // and then, and its frame comes back 50 us later.
-TEST(SplitHorizon, KnowsACopyInTheMidstOfAFlood) {
-  SplitHorizon horizon(kSeed);
-  uint64_t now_ns = 5000 * kMs, copy_ns = 0;
+TEST_F(SplitHorizonTest, KnowsACopyInTheMidstOfAFlood) {
+  rte_mbuf* m = test::make_mbuf(test::eth().ip("10.0.0.1", "10.0.0.2").udp(1, 2).bytes(), pool);
+  uint64_t copy_ns = 0;
   unsigned spoken = 0, heard = 0, copies_passed = 0;
-  for (uint64_t i = 1; i < 3'000'000; ++i, now_ns += 1000) {
-    horizon.admit(i << 8, 1, now_ns);
+  for (uint64_t i = 1; i < 3'000'000; ++i, now_ns_ += 1000) {
+    horizon_.admit(m, i << 8, 1, now_ns_);
     if (i % 2000 == 0) {
       ++spoken;
-      heard += horizon.admit(kHost, 0, now_ns);
-      copy_ns = now_ns + 50'000;
-    } else if (now_ns == copy_ns) {
-      copies_passed += horizon.admit(kHost, 1, now_ns);
+      heard += admit(std::to_string(i), 0, now_ns_);
+      copy_ns = now_ns_ + 50'000;
+    } else if (now_ns_ == copy_ns) {
+      copies_passed += admit(std::to_string(i - 50), 1, now_ns_);
     }
   }
+  rte_pktmbuf_free(m);
   EXPECT_EQ(spoken, 1499u);
   EXPECT_EQ(heard, spoken);
   EXPECT_EQ(copies_passed, 0u);
+}
+
+TEST_F(SplitHorizonTest, SurvivesAClockThatStepsBack) {
+  EXPECT_TRUE(admit("a", 0, now_ns_));
+  EXPECT_FALSE(admit("a", 1, now_ns_ - 5 * kMs));
 }
 
 class SourceKey : public test::PacketTest {

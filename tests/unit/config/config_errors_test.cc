@@ -125,7 +125,8 @@ TEST(ConfigErrors, TellOfEachSlipOutsideThePorts) {
       {"An event type that does not exist is told at its element",
        "[log.eve]\nfile = \"e\"\ntypes = [\"flow\",\n  \"alerts\"]\n", 4, 3, "log.eve.types[1]",
        "string \"alerts\"",
-       "one of: flow, alert, tls, http, dns, quic, drop, stats; did you mean \"alert\"?"},
+       "one of: flow, alert, tls, http, dns, quic, ssh, drop, stats, port; did you mean "
+       "\"alert\"?"},
       {"An event log needs a file", "[log.eve]\ntypes = [\"flow\"]\n", 1, 1, "log.eve.file",
        "nothing", "the name of a file; the key is required"},
       {"A section of a stage that does not exist", "[stage.firewal]\ndefault = \"deny\"\n", 1, 8,
