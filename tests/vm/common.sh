@@ -206,9 +206,11 @@ TOML
 attach() { timeout 10 "$SLUICE" attach --socket "$WORK/sock" -x "$*"; }
 logged() { grep -q -- "$1" "$WORK/sluice.log"; }
 
+# ENTER: what sluice is started by, if it isn't the shell: "unshare -n".
 start_sluice() {
-  say "sluice run $*"
-  "$SLUICE" run -c "$WORK/sluice.toml" --socket "$WORK/sock" "$@" </dev/null >"$WORK/sluice.log" 2>&1 &
+  say "${ENTER:+$ENTER }sluice run $*"
+  # shellcheck disable=SC2086
+  ${ENTER:-} "$SLUICE" run -c "$WORK/sluice.toml" --socket "$WORK/sock" "$@" </dev/null >"$WORK/sluice.log" 2>&1 &
   SLUICE_PID=$!
   local end=$((SECONDS + 30))
   until logged ready; do
@@ -216,6 +218,15 @@ start_sluice() {
     [ "$SECONDS" -le "$end" ] || fail "sluice is not ready"
     sleep 0.1
   done
+}
+
+# expect_end CODE: it ends by itself.
+expect_end() {
+  local status=0
+  wait_for 20 "sluice does not end" eval '! kill -0 "$SLUICE_PID"'
+  wait "$SLUICE_PID" || status=$?
+  SLUICE_PID=
+  [ "$status" = "$1" ] || fail "sluice ended with exit code $status, not $1"
 }
 
 # Ends the appliance, which exits with 0 only if every packet is accounted for

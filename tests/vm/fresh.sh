@@ -25,7 +25,9 @@ for pf in "$PF0" "$PF1"; do
     [[ $(vf_line "$interface" "$i") != *vlan* ]] || ip link set "$interface" vf "$i" vlan 0
   done
 done
-! mountpoint -q /dev/hugepages || umount /dev/hugepages
+for folder in /dev/hugepages /dev/hugepages2M; do
+  ! mountpoint -q "$folder" || umount "$folder"
+done
 echo 0 >/proc/sys/vm/nr_hugepages
 for pf in "$PF0" "$PF1"; do
   wait_for 10 "$pf has no carrier" grep -qx 1 "/sys/class/net/$(interface_of "$pf")/carrier"

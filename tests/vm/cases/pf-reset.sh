@@ -4,7 +4,7 @@
 # boot: events
 #
 # A PF is reset while it stays up, as by its driver after an error. Its VF is deaf
-# then until it is set up anew.
+# then until it is set up anew: whoever reads its counters meanwhile.
 set -euo pipefail
 . ./common.sh
 
@@ -15,6 +15,8 @@ start_sluice
 wait_for_ping c 10.0.0.2
 hold_connection c s 10.0.0.2
 
+while sleep 0.2; do attach show port stats; done >/dev/null 2>&1 &
+reader=$!
 for round in 1 2; do
   say "reset, round $round"
   ethtool -r "$(interface_of "$PF0")"
@@ -23,6 +25,8 @@ for round in 1 2; do
   wait_for_ping c 10.0.0.2
   expect_connection
 done
+kill "$reader"
+grep -q '"event_type":"port".*"in_iface":"lan".*"change":"recovered"' "$WORK/eve.json" || fail "no event tells of it"
 # The counters go on from where they were, whatever the device's own do.
 for word in RX-packets TX-packets RX-bytes TX-bytes; do
   [ "$(counter lan "$word")" -gt 20 ] && [ "$(counter lan "$word")" -lt 10000000 ] || fail "$word: $(counter lan "$word")"

@@ -34,4 +34,16 @@ grep -q 'nothing that --fix may mend' "$WORK/check.log" || fail "--fix is never 
 start_sluice
 attach show port info >"$WORK/report"
 [ "$(grep -c net_e1000_igb_vf "$WORK/report")" = 2 ] || fail "not both ports are VFs"
+
+say "--fix under what runs, as the unit starts it: under another name, elsewhere"
+end_sluice
+pages=$(cat /proc/sys/vm/nr_hugepages)
+mac=$(vf_line "$(interface_of "$PF0")" 0)
+ENTER='env RUNTIME_DIRECTORY=/run/sluice' start_sluice --set instance=edge
+ip link set "$(interface_of "$PF0")" vf 0 spoofchk on
+checks 1 --fix
+finds fail instance 'edge runs already'
+grep -q "refused: ip link set .* spoofchk off" "$WORK/check.log" || fail "--fix resets the VF that is in use"
+[ "$(cat /proc/sys/vm/nr_hugepages)" = "$pages" ] || fail "--fix has reserved pages again: $(cat /proc/sys/vm/nr_hugepages), not $pages"
+[ "$(vf_line "$(interface_of "$PF0")" 0)" = "${mac/checking off/checking on}" ] || fail "--fix has changed the VF"
 end_sluice

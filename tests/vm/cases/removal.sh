@@ -5,6 +5,7 @@
 #
 # The VFs of one PF are taken away under the appliance: given back at once, or
 # the kernel would wait for ever. The other port goes on, and all is accounted for.
+# Without any port it ends, so that who watches it can start it anew.
 set -euo pipefail
 . ./common.sh
 
@@ -31,6 +32,13 @@ expect_ping c 10.1.0.254
 expect_no_ping c 10.2.0.1
 attach show port info wan >"$WORK/report"
 grep -q 'gone' "$WORK/report" || fail "show port info does not say that it is gone"
+grep -q 'link  *down' "$WORK/report" || fail "show port info says that it has a link"
 attach show drops >"$WORK/report"
 grep -q 'tx.port_stopped' "$WORK/report" || fail "what cannot leave is not counted"
-end_sluice
+
+say "the other one, too"
+echo 0 >"/sys/bus/pci/devices/$PF0/sriov_numvfs"
+expect_end 1
+logged 'nothing can pass any more' || fail "nobody says why it ends"
+logged ': holds' || fail "the log says nothing of conservation"
+logged 'every mbuf is back' || fail "the log says nothing of the mempools"

@@ -39,3 +39,11 @@ attach show port info >"$WORK/report"
 grep -q 'net_e1000_igb_vf' "$WORK/report" || fail "the ports are no VFs"
 [ "$(counter lan RX-packets)" -gt 500 ] || fail "the VF counts $(counter lan RX-packets) packets"
 end_sluice
+
+# As in a container with the host's /sys: the PFs are seen, and cannot be asked.
+say "in a network namespace of its own"
+ENTER='unshare -n' start_sluice
+wait_for_ping c 10.0.0.2
+attach show port info lan >"$WORK/report"
+grep -q 'link  *up' "$WORK/report" || fail "a PF that cannot be asked is taken for one that is down"
+end_sluice
