@@ -145,11 +145,13 @@ StreamBuffer::Insert StreamBuffer::make_room(Arena& arena, const Limits& limits,
   if (room < largest) {
     keep = give_way(marks, end, largest, false);
     if (end - keep > largest) return refused;
-    if (!(ahead && is_too_sparse(arena, seq)) && grow(arena, keep, end, limits.bound)) {
+    // It comes again when there is less of a hole: no reason to let it pass unread.
+    const bool sparse = ahead && is_too_sparse(arena, seq);
+    if (!sparse && grow(arena, keep, end, limits.bound)) {
       if (seq_after(keep, acked)) forgotten += keep - acked;
       return Insert::Done;
     }
-    refused = Insert::ArenaEmpty;
+    if (!sparse) refused = Insert::ArenaEmpty;
     if (block_ == nullptr) return refused;
   }
   keep = give_way(marks, end, room, true);

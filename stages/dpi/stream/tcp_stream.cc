@@ -92,7 +92,7 @@ StreamOutcome TcpStream::feed(const StreamContext& context, const StreamSegment&
   } else {
     bool counts = true;
     if ((segment.flags & kTcpSyn) != 0) {
-      outcome.result = open(own, segment);
+      outcome.result = open(own, peer, segment);
       counts = outcome.result == StreamResult::Taken;
     }
     if (counts) {
@@ -106,7 +106,7 @@ StreamOutcome TcpStream::feed(const StreamContext& context, const StreamSegment&
       outcome.fresh = piece.fresh;
     }
     counts = counts && outcome.result < StreamResult::BeyondFin;
-    if (counts && (segment.flags & kTcpAck) != 0) {
+    if (counts && (segment.flags & kTcpAck) != 0 && segment.may_acknowledge) {
       outcome.ack_of_unseen = !acknowledge(context, own, peer, segment);
       if (outcome.ack_of_unseen) ++counters.ack_of_unseen;
     }
@@ -148,8 +148,13 @@ StreamOutcome TcpStream::feed(const StreamContext& context, const StreamSegment&
 }
 
 // A SYN: the first sets the stream's beginning.
-StreamResult TcpStream::open(Side& own, const StreamSegment& segment) noexcept {
+StreamResult TcpStream::open(Side& own, const Side& peer, const StreamSegment& segment) noexcept {
   const uint32_t first = segment.seq + 1;
+  // It answers another SYN than the one whose data has been read.
+  if ((segment.flags & kTcpAck) != 0 && peer.high != peer.first() &&
+      answers_another(peer, segment.ack)) {
+    return StreamResult::Different;
+  }
   if (!own.based) {
     own.start(first, true);
     return StreamResult::Taken;
@@ -162,6 +167,12 @@ StreamResult TcpStream::open(Side& own, const StreamSegment& segment) noexcept {
   if ((segment.flags & kTcpAck) != 0 || own.high != own.first()) return StreamResult::Different;
   own.start(first, true);
   return StreamResult::Taken;
+}
+
+// Of two SYNs the answer says which counts.
+bool TcpStream::answers_another(const Side& peer, uint32_t ack) noexcept {
+  return peer.based && peer.syn && !peer.answered && !peer.done &&
+         ack - peer.first() > peer.high - peer.first();
 }
 
 bool TcpStream::begin_midstream(const StreamOptions& options, Side& own, const Side& peer,
@@ -203,8 +214,11 @@ StreamResult TcpStream::take(const StreamContext& context, Side& own, const Side
   const StreamResult fin = check_fin(own, piece);
   if (fin != StreamResult::Taken) return fin;
   piece.skip_to(oldest);
-  if (seq_after(own.buffer.base(), piece.seq)) return StreamResult::Unverified;
-  return keep(context, own, piece);
+  if (!seq_after(own.buffer.base(), piece.seq)) return keep(context, own, piece);
+  // What is not kept any more cannot be compared; the rest is read as any other.
+  piece.skip_to(own.buffer.base());
+  if (piece.bytes.empty() && !piece.fin) return StreamResult::Unverified;
+  return std::max(keep(context, own, piece), StreamResult::Unverified);
 }
 
 // Data from behind what was acknowledged and not seen.
@@ -241,7 +255,10 @@ StreamResult TcpStream::keep(const StreamContext& context, Side& own, Piece& pie
   } else if (ahead && end - next > context.options.bound) {
     done = StreamBuffer::Insert::OutOfWindow;
   }
-  if (done == StreamBuffer::Insert::OutOfWindow) return StreamResult::OutOfWindow;
+  // Holes are the sender's own doing, as is their number.
+  if (done == StreamBuffer::Insert::OutOfWindow || done == StreamBuffer::Insert::TooManyHoles) {
+    return StreamResult::OutOfWindow;
+  }
   if (done != StreamBuffer::Insert::Done) return StreamResult::Overload;
 
   own.high = seq_max(own.high, piece.whole_end);
@@ -285,6 +302,11 @@ bool TcpStream::acknowledge(const StreamContext& context, const Side& own, Side&
       peer.acked = peer.has_acked ? seq_max(peer.acked, ack) : ack;
       peer.has_acked = true;
     }
+    return true;
+  }
+  if ((segment.flags & kTcpSyn) != 0 && answers_another(peer, ack)) {
+    peer.start(ack, true);
+    peer.answered = true;
     return true;
   }
   if (peer.has_fin && ack == peer.fin + 1) {

@@ -77,6 +77,9 @@ struct StreamSegment {
   uint32_t seq;
   uint32_t ack;
   std::span<const uint8_t> payload;
+  // False where it cannot be its sender's: it came in from the other side. Nothing
+  // that it acknowledges is believed then.
+  bool may_acknowledge = true;
 };
 
 // What became of a segment. The order is from harmless to not.
@@ -95,16 +98,16 @@ enum class StreamResult : uint8_t {
   // No stream: its beginning was not seen, a SYN on a live connection, data
   // without ACK. A receiver takes no data from the latter two.
   NoStream,
-  // To be dropped if inline, and harmless to drop: it will be sent again when
-  // the gap has closed. Passed, its bytes go unread.
+  // Too far ahead, or one hole too many. To be dropped if inline, and harmless to
+  // drop: it will be sent again when the gap has closed. Passed, its bytes go unread.
   OutOfWindow,
-  // Not taken for want of memory: the arena is empty, too many holes, or the
-  // reader leaves too much unconsumed. on_overload decides; dropped, it is sent
-  // again.
+  // Not taken for want of memory: the arena is empty, or the reader leaves too
+  // much unconsumed. on_overload decides; dropped, it is sent again.
   Overload,
   // A retransmission of bytes that no one has acknowledged and that are not
   // kept any more (or were sent before a stream was picked up), so nobody can
-  // tell whether it is the same. on_overload decides.
+  // tell whether it is the same. What lies behind them has been taken; of the rest
+  // on_overload decides.
   Unverified,
   // To be dropped: data behind the FIN of its sender.
   BeyondFin,
@@ -197,6 +200,8 @@ class TcpStream {
 
   // Nothing will be readable and nothing has to be compared any more.
   bool finished(Direction direction) const noexcept;
+  // No byte that comes now is read: options.depth is behind it.
+  bool at_depth(Direction direction) const noexcept { return side(direction).depth; }
   // Bytes of the arena that are taken, in whole blocks.
   size_t memory() const noexcept;
 
@@ -240,7 +245,8 @@ class TcpStream {
     void skip_to(uint32_t to) noexcept;
   };
 
-  static StreamResult open(Side& own, const StreamSegment& segment) noexcept;
+  static StreamResult open(Side& own, const Side& peer, const StreamSegment& segment) noexcept;
+  static bool answers_another(const Side& peer, uint32_t ack) noexcept;
   static bool begin_midstream(const StreamOptions& options, Side& own, const Side& peer,
                               const Piece& piece) noexcept;
   static StreamResult take(const StreamContext& context, Side& own, const Side& peer,

@@ -70,6 +70,43 @@ TEST(StreamBegin, NewestSynCountsUntilItIsAnswered) {
   EXPECT_EQ(c.seen[0], "data!");
 }
 
+// The server never saw the newer one: it expired on its way.
+TEST(StreamBegin, TheAnswerSaysWhichSynCounts) {
+  Conversation c;
+  c.syn();
+  c.isn[0] += 1'000'000;
+  c.syn();
+  c.isn[0] -= 1'000'000;
+  c.syn_ack();
+  EXPECT_EQ(c.data(0, "data").fresh, 4);
+  EXPECT_EQ(c.data(0, "evil").result, StreamResult::Different);
+  EXPECT_EQ(c.seen[0], "data");
+}
+
+TEST(StreamBegin, AnAnswerToAnotherSynThanTheOneWithDataIsDifferent) {
+  Conversation c;
+  c.syn("GET /");
+  EXPECT_EQ(c.seen[0], "GET /");
+  c.isn[0] += 1000;
+  const auto answer = c.feed(
+      {Direction::Reply, kTcpSyn | kTcpAck, c.isn[1], c.seq(Direction::Original, 0), {}});
+  EXPECT_EQ(answer.result, StreamResult::Different);
+}
+
+// What comes in from the other side says nothing of what has been received.
+TEST(StreamBegin, AcknowledgesOnlyFromItsSide) {
+  Conversation c;
+  c.handshake();
+  c.data(0, "clean");
+  StreamSegment forged{Direction::Reply, kTcpAck, c.seq(Direction::Reply, 0),
+                       c.seq(Direction::Original, 5), {}};
+  forged.may_acknowledge = false;
+  c.feed(forged);
+  EXPECT_EQ(c.data(0, "evil!").result, StreamResult::Different);
+  c.ack(5);
+  EXPECT_EQ(c.data(0, "evil!").result, StreamResult::Old);
+}
+
 // The originator would take whichever reaches it first.
 TEST(StreamBegin, SecondSynAckWithAnotherNumberIsDifferent) {
   for (const int32_t shift : {-100, -1, 1, 100}) {

@@ -100,6 +100,23 @@ TEST(StreamMemory, MoreInFlightThanTheBound) {
   EXPECT_EQ(c.data(490'000, text(100)).result, StreamResult::Different);
 }
 
+// Of a segment that begins in what was forgotten, the rest is read and compared.
+TEST(StreamMemory, OnlyWhatIsForgottenIsUnverified) {
+  Conversation c;
+  c.handshake();
+  const std::string payload = text(200'000);
+  transfer(c, payload.substr(0, 150'000), 200'000);
+  const size_t base = c.stream.view(Direction::Original).offset;
+  ASSERT_GT(base, 0);
+  const auto more = c.data(base - 1, payload.substr(base - 1, 151'000 - base + 1));
+  EXPECT_EQ(more.result, StreamResult::Unverified);
+  EXPECT_EQ(more.fresh, 1000);
+  EXPECT_TRUE(c.seen[0] == payload.substr(0, 151'000));
+  std::string other = payload.substr(base - 1, 100);
+  other[50] ^= 1;
+  EXPECT_EQ(c.data(base - 1, other).result, StreamResult::Different);
+}
+
 TEST(StreamMemory, UnconsumedBytesStayInView) {
   Conversation c;
   c.consumes = false;
@@ -173,13 +190,14 @@ TEST(StreamMemory, FurtherAheadThanTheBoundIsOutOfWindow) {
   EXPECT_EQ(c.end[0], StreamEnd::No);
 }
 
-TEST(StreamMemory, TooManyHolesIsAnOverload) {
+// The sender's own doing: no reason to let anything pass unread.
+TEST(StreamMemory, TooManyHolesIsTooFarAhead) {
   Conversation c;
   c.handshake();
   for (unsigned i = 0; i < StreamBuffer::kMaxIslands; ++i) {
     ASSERT_EQ(c.data(10 + i * 10, "x").result, StreamResult::Held);
   }
-  EXPECT_EQ(c.data(1000, "x").result, StreamResult::Overload);
+  EXPECT_EQ(c.data(1000, "x").result, StreamResult::OutOfWindow);
   EXPECT_EQ(c.data(11, "y").result, StreamResult::Held);  // no new hole
   EXPECT_EQ(c.data(0, std::string(10, 'z')).fresh, 12);
   EXPECT_EQ(c.data(1000, "x").result, StreamResult::Held);
@@ -228,7 +246,7 @@ TEST(StreamMemory, HolesAreNotPaidForWhenTheArenaIsHalfFull) {
   c.data(0, "x");
   void* other = arena.allocate(600'000);
   ASSERT_NE(other, nullptr);
-  EXPECT_EQ(c.data(60'000, "y").result, StreamResult::Overload);
+  EXPECT_EQ(c.data(60'000, "y").result, StreamResult::OutOfWindow);
   EXPECT_EQ(c.data(4'000, std::string(1000, 'y')).result, StreamResult::Held);
   EXPECT_EQ(c.data(6'000, "y").result, StreamResult::Held);
   arena_free(other);
