@@ -3,6 +3,7 @@
 
 #include "stages/dpi/protocol/dissector.h"
 
+#include <algorithm>
 #include <new>
 
 #include "stages/dpi/protocol/dns_parser.h"
@@ -15,7 +16,9 @@ namespace sluice {
 
 namespace {
 
-constexpr size_t kMaxUnrecognised = 64;  // bytes after which no recogniser waits for more
+// Bytes of a beginning that stay unconsumed until the other side has said more. A
+// stream keeps as many in view anyhow.
+constexpr size_t kMaxHeld = 8 * 1024;
 
 }  // namespace
 
@@ -23,6 +26,7 @@ template <typename Parser, typename Lane>
 bool Dissector::take(AppProtocol protocol, Lane& lane) noexcept {
   void* memory = lane.arena.allocate(sizeof(Parser));
   if (memory == nullptr) {
+    ++lane.counters.no_memory;
     give_up();
     return false;
   }
@@ -61,7 +65,7 @@ void Dissector::recognise(DissectorLane& lane, Direction from, std::span<const u
         return;
     }
   }
-  if (waits && !end && beginning.size() < kMaxUnrecognised) return;
+  if (waits && !end) return;  // each has a bound of its own
   unknown_[static_cast<size_t>(from)] = true;
   // A server that speaks first may still be followed by a client that is known.
   if (unknown_[0] && unknown_[1]) give_up();
@@ -79,17 +83,39 @@ bool Dissector::looks_reversed(Direction from, std::span<const uint8_t> bytes) n
 size_t Dissector::bytes(DissectorLane& lane, Direction from, std::span<const uint8_t> readable,
                         bool end, TransactionSink& sink) noexcept {
   if (finished(from)) return readable.size();
+  const auto side = static_cast<size_t>(from);
   if (protocol_ == AppProtocol::None) {
-    if (unknown_[static_cast<size_t>(from)]) return readable.size();
-    recognise(lane, from, readable, end);
-    if (protocol_ == AppProtocol::None) {
-      return finished(from) || unknown_[static_cast<size_t>(from)] ? readable.size() : 0;
+    // Nothing begins with an empty line, and servers pass over any number of them.
+    const auto is_text = [](uint8_t c) { return c != '\r' && c != '\n'; };
+    if (from == Direction::Original && std::none_of(readable.begin(), readable.end(), is_text)) {
+      return readable.size();
     }
+    if (!unknown_[side]) recognise(lane, from, readable, end);
+    if (protocol_ == AppProtocol::None) {
+      if (finished(from)) return readable.size();
+      if (!unknown_[side]) return 0;
+      const size_t done = hold(from, readable.size(), end);
+      held_[side] = static_cast<uint16_t>(readable.size() - done);
+      return done;
+    }
+    held_[side] = 0;
+    other_waits_ = held_[1 - side] != 0;
+    if (other_waits_) return 0;
   }
+  // What was held is the beginning of what these read; to others it is none of theirs.
+  size_t passed_over = std::exchange(held_[side], 0);
+  if (protocol_ == AppProtocol::Http || protocol_ == AppProtocol::Ssh) passed_over = 0;
+  readable = readable.subspan(std::min(passed_over, readable.size()));
   Consumed consumed;
   switch (protocol_) {
     case AppProtocol::Http:
       consumed = parser<HttpParser>().consume(from, readable, end, sink);
+      if (parser<HttpParser>().tunnelled()) {
+        end_parser(sink);
+        tunnelled_ = true;
+        try_again();
+        return passed_over + consumed.bytes;
+      }
       break;
     case AppProtocol::Tls:
       consumed = parser<TlsParser>().consume(from, readable, end, sink);
@@ -97,18 +123,31 @@ size_t Dissector::bytes(DissectorLane& lane, Direction from, std::span<const uin
       break;
     case AppProtocol::Ssh:
       consumed = parser<SshParser>().consume(from, readable, end, sink);
-      encrypted_ = parser<SshParser>().finished(Direction::Original) &&
-                   parser<SshParser>().finished(Direction::Reply);
+      // By the word of both: anybody may say one banner.
+      encrypted_ = parser<SshParser>().greeted();
       break;
     case AppProtocol::Dns:
       consumed = parser<DnsParser>().consume(from, readable, end, sink);
       break;
     case AppProtocol::None:
     case AppProtocol::Quic:
-      return readable.size();
+      return passed_over + readable.size();
   }
   if (consumed.finished) give_up(from);
-  return finished(from) ? readable.size() : consumed.bytes;
+  return passed_over + (finished(from) ? readable.size() : consumed.bytes);
+}
+
+void Dissector::try_again() noexcept {
+  if (parser_ != nullptr) return;
+  for (size_t i = 0; i < 2; ++i) unknown_[i] = finished_[i] = false;
+}
+
+// How many of so many bytes of no known protocol are consumed: none as long as the
+// other side may still say what they are.
+size_t Dissector::hold(Direction from, size_t readable, bool end) const noexcept {
+  const auto other = static_cast<size_t>(opposite(from));
+  const bool waits = !end && !unknown_[other] && !finished_[other] && readable <= kMaxHeld;
+  return waits ? 0 : readable;
 }
 
 void Dissector::note_tls() noexcept {
@@ -128,26 +167,74 @@ void Dissector::gap(Direction from, uint64_t bytes, TransactionSink& sink) noexc
 void Dissector::datagram(DissectorLane& lane, Direction from, std::span<const uint8_t> payload,
                          TransactionSink& sink) noexcept {
   if (payload.empty() || finished()) return;
-  if (protocol_ == AppProtocol::None) {
-    if (DnsParser::looks_like(from, payload) == Recognition::Yes) {
-      if (!take<DnsParser>(AppProtocol::Dns, lane.protocols)) return;
-    } else if (QuicParser::looks_like(from, payload) == Recognition::Yes) {
-      if (!take<QuicParser>(AppProtocol::Quic, lane.protocols)) return;
-    } else {
-      unknown_[static_cast<size_t>(from)] = true;
-      if (unknown_[0] && unknown_[1]) give_up();
-      return;
-    }
+  switch (protocol_) {
+    case AppProtocol::Dns:
+      return datagram_of_dns(lane, from, payload, sink);
+    case AppProtocol::Quic:
+      return datagram_of_quic(lane, from, payload, sink);
+    default:
+      break;
   }
-  const bool goes_on = protocol_ == AppProtocol::Dns
-                           ? parser<DnsParser>().message(from, payload, sink)
-                           : parser<QuicParser>().datagram(from, payload, sink);
-  if (goes_on) return;
-  encrypted_ = protocol_ == AppProtocol::Quic;
-  give_up();
+  if (DnsParser::looks_like(from, payload) == Recognition::Yes) {
+    if (take<DnsParser>(AppProtocol::Dns, lane.protocols)) {
+      parser<DnsParser>().message(from, payload, sink);
+    }
+  } else if (!try_quic(lane, from, payload, sink)) {
+    unknown_[static_cast<size_t>(from)] = true;
+  }
+}
+
+// QUIC is what its keys open: an Initial's looks are easily had. False if it is none.
+bool Dissector::try_quic(DissectorLane& lane, Direction from, std::span<const uint8_t> payload,
+                         TransactionSink& sink) noexcept {
+  if (QuicParser::looks_like(from, payload) != Recognition::Yes) return false;
+  if (!take<QuicParser>(AppProtocol::Quic, lane.protocols)) return true;
+  const bool goes_on = parser<QuicParser>().datagram(from, payload, sink);
+  if (goes_on && parser<QuicParser>().opened()) return true;
+  free_parser();
+  return false;
+}
+
+void Dissector::datagram_of_dns(DissectorLane& lane, Direction from,
+                                std::span<const uint8_t> payload, TransactionSink& sink) noexcept {
+  DnsParser& dns = parser<DnsParser>();
+  const bool is_other = !dns.answered() &&
+                        QuicParser::looks_like(from, payload) == Recognition::Yes &&
+                        DnsParser::looks_like(from, payload) != Recognition::Yes;
+  if (!is_other) {
+    dns.message(from, payload, sink);
+    return;
+  }
+  end_parser(sink);
+  try_quic(lane, from, payload, sink);
+}
+
+void Dissector::datagram_of_quic(DissectorLane& lane, Direction from,
+                                 std::span<const uint8_t> payload, TransactionSink& sink) noexcept {
+  QuicParser& quic = parser<QuicParser>();
+  if (!quic.answered() && DnsParser::looks_like(from, payload) == Recognition::Yes) {
+    end_parser(sink);
+    if (take<DnsParser>(AppProtocol::Dns, lane.protocols)) {
+      parser<DnsParser>().message(from, payload, sink);
+    }
+    return;
+  }
+  if (quic.datagram(from, payload, sink)) return;
+  // Of a server that has never answered nobody knows what it speaks.
+  if (quic.answered()) {
+    encrypted_ = true;
+    give_up();
+  } else {
+    end_parser(sink);
+  }
 }
 
 void Dissector::end(TransactionSink& sink) noexcept {
+  end_parser(sink);
+  give_up();
+}
+
+void Dissector::end_parser(TransactionSink& sink) noexcept {
   switch (protocol_) {
     case AppProtocol::Http:
       parser<HttpParser>().end(sink);
@@ -167,10 +254,15 @@ void Dissector::end(TransactionSink& sink) noexcept {
     case AppProtocol::None:
       break;
   }
-  forget();
+  free_parser();
 }
 
 void Dissector::forget() noexcept {
+  free_parser();
+  give_up();
+}
+
+void Dissector::free_parser() noexcept {
   if (parser_ == nullptr) return;
   switch (protocol_) {
     case AppProtocol::Http:
@@ -194,7 +286,6 @@ void Dissector::forget() noexcept {
   arena_free(parser_);
   parser_ = nullptr;
   protocol_ = AppProtocol::None;
-  give_up();
 }
 
 }  // namespace sluice

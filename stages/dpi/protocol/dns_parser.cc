@@ -147,17 +147,16 @@ Recognition DnsParser::stream_looks_like(Direction from,
                                                                            : Recognition::No;
 }
 
-bool DnsParser::message(Direction from, std::span<const uint8_t> datagram,
+void DnsParser::message(Direction from, std::span<const uint8_t> datagram,
                         TransactionSink& sink) noexcept {
-  if (!given_up_) read(from, datagram, false, sink);
-  return !given_up_;
+  read(from, datagram, false, sink);
 }
 
 Consumed DnsParser::consume(Direction from, std::span<const uint8_t> readable, bool end,
                             TransactionSink& sink) noexcept {
   uint16_t& skip = skip_[static_cast<size_t>(from)];
   size_t at = 0;
-  while (!given_up_ && at < readable.size()) {
+  while (at < readable.size()) {
     const auto rest = readable.subspan(at);
     if (skip > 0) {
       const size_t skipped = std::min<size_t>(skip, rest.size());
@@ -176,8 +175,8 @@ Consumed DnsParser::consume(Direction from, std::span<const uint8_t> readable, b
     skip = static_cast<uint16_t>(length - shown);
     at += 2 + shown;
   }
-  if (given_up_ || end) at = readable.size();
-  return {at, given_up_ || end};
+  if (end) at = readable.size();
+  return {at, end};
 }
 
 void DnsParser::end(TransactionSink& sink) noexcept {
@@ -187,7 +186,7 @@ void DnsParser::end(TransactionSink& sink) noexcept {
 void DnsParser::read(Direction from, std::span<const uint8_t> bytes, bool cut,
                      TransactionSink& sink) noexcept {
   if (bytes.size() < kHeaderSize) {
-    malformed();
+    ++lane_->counters.dns_malformed;
     return;
   }
   const Header header(bytes);
@@ -211,7 +210,7 @@ void DnsParser::read(Direction from, std::span<const uint8_t> bytes, bool cut,
   for (uint32_t i = 0; i < questions; ++i) {
     Question question;
     if (!question.read(bytes, at)) {
-      if (!cut) malformed();
+      if (!cut) ++lane_->counters.dns_malformed;
       return;
     }
     if (response) {
@@ -252,6 +251,7 @@ void DnsParser::answered(Direction from, const Header& header, const Question* q
                          std::span<const uint8_t> bytes, size_t records_at, bool cut,
                          TransactionSink& sink) noexcept {
   ++lane_->counters.dns_responses;
+  answered_ = true;
   DnsTransaction* transaction = find(opposite(from), header.id, question);
   if (transaction != nullptr) {
     unlink(transaction);
@@ -345,11 +345,6 @@ void DnsParser::finish(DnsTransaction* transaction, TransactionSink& sink) noexc
 void DnsParser::release(DnsTransaction* transaction) noexcept {
   transaction->memory.release();
   arena_free(transaction);
-}
-
-void DnsParser::malformed() noexcept {
-  ++lane_->counters.dns_malformed;
-  if (++malformed_ >= kMaxMalformed) given_up_ = true;
 }
 
 }  // namespace sluice

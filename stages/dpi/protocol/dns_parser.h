@@ -21,7 +21,6 @@ class DnsParser {
   static constexpr uint32_t kMaxOutstanding = 16;  // questions without their answer
   static constexpr uint32_t kMaxQuestions = 8;     // of one message
   static constexpr size_t kMaxWait = 16 * 1024;    // bytes of a TCP message
-  static constexpr uint32_t kMaxMalformed = 4;     // messages, after which a flow is given up
 
   explicit DnsParser(ProtocolLane& lane) noexcept : lane_(&lane) {}
   ~DnsParser();  // forgets what is pending without a word to any sink
@@ -33,8 +32,8 @@ class DnsParser {
   static Recognition looks_like(Direction from, std::span<const uint8_t> datagram) noexcept;
   static Recognition stream_looks_like(Direction from, std::span<const uint8_t> beginning) noexcept;
 
-  // A datagram's payload. False: given up, this flow is no DNS.
-  bool message(Direction from, std::span<const uint8_t> datagram, TransactionSink& sink) noexcept;
+  // A datagram's payload. What is no message is counted: the next may be one.
+  void message(Direction from, std::span<const uint8_t> datagram, TransactionSink& sink) noexcept;
 
   // `readable` is all of that direction's TCP stream that has not been consumed,
   // at most 64 KiB, the same bytes as before with more behind them. Waits for
@@ -46,6 +45,7 @@ class DnsParser {
   void end(TransactionSink& sink) noexcept;
 
   uint32_t outstanding() const noexcept { return outstanding_; }
+  bool answered() const noexcept { return answered_; }  // there was a response
 
  private:
   struct Header;
@@ -66,7 +66,6 @@ class DnsParser {
   void unlink(DnsTransaction* transaction) noexcept;
   void finish(DnsTransaction* transaction, TransactionSink& sink) noexcept;
   static void release(DnsTransaction* transaction) noexcept;
-  void malformed() noexcept;
 
   ProtocolLane* lane_;
   DnsTransaction* oldest_ = nullptr;
@@ -74,8 +73,7 @@ class DnsParser {
   uint32_t outstanding_ = 0;
   uint32_t numbers_ = 0;
   uint16_t skip_[2] = {0, 0};  // bytes of a long TCP message that are still to come
-  uint8_t malformed_ = 0;
-  bool given_up_ = false;
+  bool answered_ = false;
 };
 
 }  // namespace sluice

@@ -107,8 +107,14 @@ void Body::decode(unsigned layer, Bytes bytes, const Told& told) noexcept {
     } else if (step.produced > 0) {
       decode(layer + 1u, to.first(step.produced), told);
     }
-    if (open_ && inflated_ > settings.inflate_limit &&
-        inflated_ > uint64_t{settings.inflate_ratio} * counts().on_wire) {
+    // What comes of all that goes on is thrown away.
+    if (open_ && decoders_[codings_ - 1]->drops()) {
+      stop();
+      return;
+    }
+    const bool bomb = inflated_ > settings.inflate_limit &&
+                      inflated_ > uint64_t{settings.inflate_ratio} * counts().on_wire;
+    if (open_ && (bomb || inflated_ > uint64_t{settings.inflate_bodies} * limit_)) {
       ++lane_->counters.bombs;
       transaction_->truncated = true;
       stop();

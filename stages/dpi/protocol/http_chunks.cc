@@ -21,17 +21,20 @@ Chunks::Part Chunks::next(Bytes shown) noexcept {
     // is body.
     size_t at = 0;
     while (at < shown.size() && is_space(shown[at])) ++at;
-    uint64_t size = 0;
-    bool digits = false;
-    for (; at < shown.size() && hex_digit(shown[at]) >= 0; ++at) {
-      if (size > INT32_MAX || at >= kMaxSizeBytes) return {What::Invalid, 0};
-      size = size << 4 | static_cast<unsigned>(hex_digit(shown[at]));
-      digits = true;
-    }
-    if (at == shown.size()) return at < kMaxSizeBytes ? Part{} : Part{What::Invalid, 0};
-    if (!digits || size > INT32_MAX) return {What::Invalid, 0};
-    left_ = size;
-    state_ = State::SizeLine;
+    const size_t blanks = at;
+    if (blanks >= kMaxSizeBytes) return {What::Invalid, 0};
+    left_ = 0;
+    if (!read_digits(shown, at)) return {What::Invalid, 0};
+    if (at == shown.size() && at < kMaxSizeBytes) return {};
+    if (at == blanks) return {What::Invalid, 0};
+    // As many zeros as anybody likes stand before a size (RFC 9112 section 7.1).
+    state_ = at == shown.size() ? State::MoreSize : State::SizeLine;
+    return {What::Nothing, at};
+  }
+  if (state_ == State::MoreSize) {
+    size_t at = 0;
+    if (!read_digits(shown, at)) return {What::Invalid, 0};
+    if (at < shown.size()) state_ = State::SizeLine;
     return {What::Nothing, at};
   }
   const void* lf = std::memchr(shown.data(), '\n', shown.size());
@@ -47,6 +50,14 @@ Chunks::Part Chunks::next(Bytes shown) noexcept {
   }
   state_ = State::Data;
   return {What::Nothing, taken};
+}
+
+bool Chunks::read_digits(Bytes shown, size_t& at) noexcept {
+  for (; at < shown.size() && hex_digit(shown[at]) >= 0; ++at) {
+    left_ = left_ << 4 | static_cast<unsigned>(hex_digit(shown[at]));
+    if (left_ > largest_) return false;
+  }
+  return true;
 }
 
 bool Chunks::skip(uint64_t bytes) noexcept {

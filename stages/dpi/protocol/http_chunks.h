@@ -26,17 +26,25 @@ class Chunks {
     size_t taken = 0;
   };
 
-  void restart() noexcept { *this = {}; }
+  // A chunk of more than `largest` bytes is none.
+  void restart(uint64_t largest) noexcept {
+    *this = {};
+    largest_ = largest;
+  }
   // What the bytes shown begin with.
   Part next(Bytes shown) noexcept;
   // Bytes that are lost: true if they were inside a chunk's data.
   bool skip(uint64_t bytes) noexcept;
 
  private:
-  enum class State : uint8_t { Size, SizeLine, Data, DataEnd };
-  static constexpr size_t kMaxSizeBytes = 64;  // blanks and digits
+  enum class State : uint8_t { Size, MoreSize, SizeLine, Data, DataEnd };
+  static constexpr size_t kMaxSizeBytes = 64;  // blanks and digits that are waited for
+
+  // The number that goes on at `at`; false if it is too large.
+  bool read_digits(Bytes shown, size_t& at) noexcept;
   State state_ = State::Size;
   uint64_t left_ = 0;  // of the chunk
+  uint64_t largest_ = INT32_MAX;
 };
 
 }  // namespace sluice::http

@@ -44,6 +44,8 @@ class Decoder {
   // input. A short beginning that never became a stream is shown as it is.
   bool finish() noexcept;
 
+  // All that comes now is behind the stream, and dropped.
+  bool drops() const noexcept { return state_ == State::Drop; }
   bool failed() const noexcept { return failed_; }
   bool decoded() const noexcept { return produced_ > 0; }  // something came out of zlib
 

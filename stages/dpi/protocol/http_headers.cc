@@ -137,8 +137,12 @@ void Framing::note(Bytes name, Bytes value, bool largest) noexcept {
 }
 
 uint16_t HeaderTable::find(Bytes name, uint32_t hash) const noexcept {
+  // Names of one hash are easily made: beyond a few each is a field of its own.
+  unsigned strangers = 0;
   for (uint16_t at = heads_[hash % heads_.size()]; at != kNone; at = chain_[at]) {
-    if (lines_[at].hash == hash && same(lines_[at].name(), name)) return at;
+    if (lines_[at].hash != hash) continue;
+    if (same(lines_[at].name(), name)) return at;
+    if (++strangers == kMaxStrangers) break;
   }
   return kNone;
 }

@@ -48,6 +48,7 @@ class HeaderTable {
  public:
   static constexpr size_t kMaxLines = 512;
   static constexpr uint16_t kNone = 0xffff;
+  static constexpr unsigned kMaxStrangers = 16;  // of one hash that a name is compared with
 
   // Without default values: a table lives on the stack, and few of its lines
   // are ever used.

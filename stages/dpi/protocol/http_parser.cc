@@ -19,6 +19,10 @@ namespace {
 // status line follows it, as browsers do; longer ones are body.
 constexpr size_t kMaxStrayLine = 256;
 
+// Browsers give up beyond; servers take what a file may have.
+constexpr uint64_t kLargestResponseChunk = INT32_MAX;
+constexpr uint64_t kLargestRequestChunk = INT64_MAX >> 8;
+
 LineEnds line_ends(Direction from) {
   return from == Direction::Reply ? LineEnds::Any : LineEnds::Lf;
 }
@@ -53,7 +57,7 @@ Consumed HttpParser::consume(Direction from, std::span<const uint8_t> readable, 
     }
     finish_side(s);
   }
-  if (s.state == State::Finished) return {readable.size(), true};
+  if (s.state == State::Finished) return {tunnelled_ ? at : readable.size(), true};
   return {at, false};
 }
 
@@ -173,7 +177,7 @@ HttpParser::Step HttpParser::begin_bare_body(const Call& call) noexcept {
 }
 
 size_t HttpParser::header_limit() const noexcept {
-  return std::clamp<size_t>(lane_->settings.header_limit, 512, 64 * 1024);
+  return std::clamp<size_t>(lane_->settings.header_limit, 512, HttpSettings::kMaxHeaderLimit);
 }
 
 void HttpParser::begin_request(Bytes line, const Call& call) noexcept {
@@ -279,6 +283,7 @@ void HttpParser::headers_done(const Call& call) noexcept {
     message_done(call);
     finish_side(s);
     finish_side(request);
+    tunnelled_ = true;
     return;
   }
   if (request.state == State::Tunnel && s.transaction != nullptr &&
@@ -305,7 +310,7 @@ void HttpParser::begin_body(const Call& call) noexcept {
     return message_done(call);
   }
   s.body.begin(s.transaction, call.from, response ? s.framing.codings : 0, *lane_);
-  s.chunks.restart();
+  s.chunks.restart(response ? kLargestResponseChunk : kLargestRequestChunk);
   if (s.framing.chunked) {
     s.state = State::Chunked;
   } else if (s.framing.content_length > 0) {
@@ -361,8 +366,14 @@ HttpParser::Step HttpParser::read_chunks(Bytes shown, const Call& call) noexcept
       s.state = State::Trailer;
       break;
     case Chunks::What::Invalid:
-      // Not chunked after all, or not any more: browsers show what is there.
-      s.state = State::BodyToEnd;
+      if (call.from == Direction::Original) {
+        // No server takes that for a body, or goes on to read one.
+        if (s.transaction != nullptr) s.transaction->truncated = true;
+        message_done(call);
+      } else {
+        // Not chunked after all, or not any more: browsers show what is there.
+        s.state = State::BodyToEnd;
+      }
       break;
   }
   return {part.taken, true};

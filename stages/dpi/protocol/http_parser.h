@@ -33,7 +33,7 @@ class HttpParser {
   HttpParser& operator=(const HttpParser&) = delete;
 
   // Whether a direction's stream may begin so: with a request line or a status
-  // line. NeedMore where the bytes are too few to tell; 256 always tell.
+  // line. NeedMore where the bytes are too few to tell; 16 KiB always tell.
   static Recognition looks_like(Direction from, std::span<const uint8_t> beginning) noexcept;
 
   // `readable` is all of that direction's stream that has not been consumed, at
@@ -51,6 +51,9 @@ class HttpParser {
   // (its transaction is truncated), else the direction is finished. Returns
   // whether it goes on.
   bool gap(Direction from, uint64_t bytes, TransactionSink& sink) noexcept;
+
+  // Behind CONNECT or an upgrade: what follows is another protocol's, from its beginning.
+  bool tunnelled() const noexcept { return tunnelled_; }
 
   // Both directions are over: what is pending is finished as it is.
   void end(TransactionSink& sink) noexcept;
@@ -126,6 +129,7 @@ class HttpParser {
   HttpTransaction* youngest_ = nullptr;
   uint32_t outstanding_ = 0;
   uint32_t next_number_ = 0;
+  bool tunnelled_ = false;
   uint32_t responses_without_ = 0;  // that belong to transactions that were given up
 };
 

@@ -9,7 +9,9 @@ using namespace http;
 
 namespace {
 
-constexpr size_t kEnough = 256;
+constexpr size_t kEnough = 256;         // bytes of what need not be HTTP
+constexpr size_t kLongLine = 16 * 1024;  // of a line that reads like a request's
+constexpr size_t kLongMethod = 64;
 
 // Nobody else's: the word and a blank suffice.
 constexpr std::string_view kMethods[] = {
@@ -18,26 +20,39 @@ constexpr std::string_view kMethods[] = {
     "lock",        "unlock",       "checkout", "checkin",    "mkactivity", "bits_post",
     "rpc_in_data", "rpc_out_data", "ccm_post", "rpc_connect"};
 
+bool may_be_target(Bytes in) {
+  constexpr std::string_view kBegin = "http";
+  return !in.empty() && (in.front() == '/' || in.front() == '*' ||
+                         equals(in.first(std::min(in.size(), kBegin.size())),
+                                kBegin.substr(0, std::min(in.size(), kBegin.size()))));
+}
+
 Recognition request(Bytes in) {
-  const size_t size = in.size();
   // Servers pass over empty lines in front of a request.
-  while (!in.empty() && (in.front() == '\r' || in.front() == '\n') && size - in.size() < 8) {
-    in = in.subspan(1);
-  }
+  size_t skipped = 0;
+  while (skipped < in.size() && (in[skipped] == '\r' || in[skipped] == '\n')) ++skipped;
+  if (skipped > kEnough) return Recognition::No;
+  in = in.subspan(skipped);
   size_t n = 0;
-  while (n < in.size() && n <= 20 && (is_token(in[n]) && !is_digit(in[n]))) ++n;
-  if (n == in.size()) return n <= 20 && size < kEnough ? Recognition::NeedMore : Recognition::No;
-  if (n == 0 || n > 20 || !is_blank(in[n])) return Recognition::No;
+  while (n < in.size() && n <= kLongMethod && is_token(in[n])) ++n;
+  if (n > kLongMethod || (n > 0 && is_digit(in[0]))) return Recognition::No;
+  if (n == in.size()) return Recognition::NeedMore;
+  if (n == 0 || !is_blank(in[n])) return Recognition::No;
   const Bytes method = in.first(n);
   for (const std::string_view known : kMethods) {
     if (equals(method, known)) return Recognition::Yes;
   }
   // Of other words RTSP, SIP and their like have some too: the line's end tells.
-  const std::string_view line = text(in.first(std::min(in.size(), kEnough)));
+  Bytes rest = in.subspan(n);
+  while (!rest.empty() && is_blank(rest.front())) rest = rest.subspan(1);
+  const size_t enough = may_be_target(rest) ? kLongLine : kEnough;
+  const std::string_view line = text(in.first(std::min(in.size(), enough)));
   const size_t end = line.find('\n');
   const RequestLine read = read_request_line(without_line_end(bytes(line.substr(0, end))));
   if (begins_with(read.protocol, "http/") && !read.target.empty()) return Recognition::Yes;
-  return end == std::string_view::npos && size < kEnough ? Recognition::NeedMore : Recognition::No;
+  if (end == std::string_view::npos && in.size() < enough) return Recognition::NeedMore;
+  // Nobody else has so long a line of that form.
+  return end == std::string_view::npos && enough == kLongLine ? Recognition::Yes : Recognition::No;
 }
 
 Recognition response(Bytes in) {

@@ -47,13 +47,18 @@ struct HttpTransaction : Transaction {
 };
 
 struct HttpSettings {
-  uint32_t header_limit = 64 * 1024;         // first line, and header block, each; 512 to 65536
+  // A stream holds as much unread, and the largest segment behind it.
+  static constexpr uint32_t kMaxHeaderLimit = 48 * 1024;
+  uint32_t header_limit = kMaxHeaderLimit;   // first line, and header block, each; 512 and more
   uint32_t request_body_limit = 100 * 1024;  // bytes of a body that become its view; 0: none
   uint32_t response_body_limit = 100 * 1024;
   uint32_t body_window = 32 * 1024;      // bytes of a body that are kept; 1 KiB to 1 MiB
   uint32_t max_outstanding = 16;         // requests without their response, a flow
   uint32_t inflate_limit = 1024 * 1024;  // decoded bytes of a body from which on
-  uint32_t inflate_ratio = 2048;         // ... more than this for one on the wire is a bomb
+  // ... more than this for one on the wire is a bomb. Deflate gives 1,032 at most.
+  uint32_t inflate_ratio = 1000;
+  // Bytes that all codings of a body together may give, in body limits.
+  uint32_t inflate_bodies = 8;
   // Buffers (buffer_bit) that rules or the event log ask for: others may stay
   // away.
   uint64_t wanted = ~uint64_t{0};

@@ -143,6 +143,7 @@ bool QuicParser::open(Direction from, const QuicLongHeader& header, std::span<co
       return false;
     }
     s.keys = keys;
+    answered_ = true;
     return true;
   }
   if (version_ == header.version && destination_ == header.destination) return false;

@@ -44,6 +44,10 @@ class QuicParser {
   // Both directions are over: what is pending is finished as it is.
   void end(TransactionSink& sink) noexcept;
 
+  // A client's Initial could be decrypted; a server's in answer to it.
+  bool opened() const noexcept { return version_ != 0; }
+  bool answered() const noexcept { return answered_; }
+
   const QuicTransaction* transaction() const noexcept { return transaction_; }
 
  private:
@@ -73,6 +77,7 @@ class QuicParser {
   QuicConnectionId destination_{};  // from which the keys in use were derived
   uint32_t version_ = 0;            // of the client's latest Initial
   uint32_t numbers_ = 0;
+  bool answered_ = false;
   bool restarted_ = false;  // the server has asked for other keys: Retry, version negotiation
   bool over_ = false;
 };

@@ -77,6 +77,7 @@ void SshParser::banner(Direction from, std::span<const uint8_t> line,
   const std::string_view text = text_of(line).substr(std::min(kStart.size(), line.size()));
   const size_t dash = text.find('-');
   if (dash != std::string_view::npos) {
+    banner_[static_cast<size_t>(from)] = true;
     if (transaction_ == nullptr) {
       void* memory = lane_->arena.allocate(sizeof(SshTransaction));
       if (memory == nullptr) {

@@ -43,6 +43,9 @@ class SshParser {
                    TransactionSink& sink) noexcept;
   bool finished(Direction of) const noexcept { return finished_[static_cast<size_t>(of)]; }
 
+  // Both sides have said a banner.
+  bool greeted() const noexcept { return banner_[0] && banner_[1]; }
+
   // Both directions are over: what is pending is finished as it is.
   void end(TransactionSink& sink) noexcept;
 
@@ -54,6 +57,7 @@ class SshParser {
   SshTransaction* transaction_ = nullptr;
   uint16_t before_[2] = {0, 0};  // bytes of lines passed over
   bool finished_[2] = {false, false};
+  bool banner_[2] = {false, false};
 };
 
 }  // namespace sluice

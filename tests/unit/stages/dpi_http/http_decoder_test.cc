@@ -167,6 +167,41 @@ TEST(HttpDecoder, ABombIsStopped) {
   EXPECT_EQ(twice.counters.bombs, 1u);
 }
 
+// The inner stream is over at once; what the outer one goes on to give is nobody's.
+TEST(HttpDecoder, BehindTheInnerStreamTheOuterOneIsNotInflated) {
+  const std::string inner = deflated("hello", kGzip) + std::string(4u << 20, '\0');
+  const std::string body = deflated(inner, kGzip, 9);
+  Arena arena(1u << 20, false);
+  HttpLane lane{arena, {}, {}};
+  Recorder recorder;
+  HttpParser parser(lane);
+  const auto say = [&](Direction from, std::string_view what) {
+    parser.consume(from, {reinterpret_cast<const uint8_t*>(what.data()), what.size()}, false,
+                   recorder);
+  };
+  say(kClient, "GET / HTTP/1.1\r\n\r\n");
+  say(kServer, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\n\r\n");
+  const size_t both = arena.in_use();
+  say(kServer, body.substr(0, 1000));
+  EXPECT_LT(arena.in_use(), both) << "the outer decoder is gone";
+  say(kServer, body.substr(1000));
+  EXPECT_EQ(recorder.transactions[0].get(Buffer::FileData, kServer), "hello");
+  EXPECT_EQ(lane.counters.bombs, 0u);
+}
+
+// Streams of nothing, one behind the other: no byte of the body comes of them.
+TEST(HttpDecoder, AllCodingsTogetherHaveABound) {
+  std::string inner;
+  while (inner.size() < (4u << 20)) inner += deflated("", kGzip);
+  const Played played = play_in_steps(
+      {{kClient, "GET / HTTP/1.1\r\n\r\n"},
+       {kServer, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\n\r\n" +
+                     deflated(inner, kGzip, 9)}},
+      1460);
+  EXPECT_EQ(played.counters.bombs, 1u);
+  EXPECT_TRUE(played[0].truncated);
+}
+
 TEST(HttpDecoder, WithoutMemoryTheBodyIsGivenUpAndTheNextResponseRead) {
   // One block of the arena is the transactions'; the decoder finds no room.
   How how;

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <random>
 
+#include <nmmintrin.h>
+
 #include "tests/unit/stages/dpi_http/http_conversation.h"
 
 using namespace sluice;
@@ -25,7 +27,7 @@ TEST(HttpHostile, AFirstLineBeyondTheLimit) {
   ASSERT_EQ(played.transactions.size(), 2u);
   EXPECT_TRUE(played[0].truncated);
   EXPECT_EQ(played.counters.header_too_long, 1u);
-  EXPECT_GE(played[0].get(Buffer::HttpUri, kClient).size(), 64u * 1024 - 8);
+  EXPECT_GE(played[0].get(Buffer::HttpUri, kClient).size(), HttpSettings::kMaxHeaderLimit - 8);
   EXPECT_EQ(played[0].get(Buffer::HttpHost, kClient), "h");
   EXPECT_EQ(played[0].get(Buffer::HttpRequestBody, kClient), "b");
   EXPECT_EQ(played[1].get(Buffer::HttpUri, kClient), "/2");
@@ -42,6 +44,72 @@ TEST(HttpHostile, AHeaderBlockBeyondTheLimitIsStillHeardForTheBody) {
   EXPECT_EQ(played.counters.header_too_long, 1u);
   EXPECT_EQ(played[0].get(Buffer::FileData, kServer), "a");
   EXPECT_TRUE(played[0].get(Buffer::HttpHeader, kServer).starts_with("Host: h\r\nX-0: y\r\n"));
+}
+
+TEST(HttpHostile, ZerosInFrontOfAChunkSize) {
+  for (const size_t zeros : {size_t{1}, size_t{62}, size_t{63}, size_t{64}, size_t{500}}) {
+    const Played played = play({{kClient, "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                                              std::string(zeros, '0') +
+                                              "5\r\nhello\r\n0\r\n\r\nGET /2 HTTP/1.1\r\n\r\n"}});
+    ASSERT_EQ(played.transactions.size(), 2u) << zeros;
+    EXPECT_EQ(played[0].get(Buffer::HttpRequestBody, kClient), "hello");
+    EXPECT_EQ(played[1].get(Buffer::HttpUri, kClient), "/2");
+  }
+}
+
+// No server reads on as a body what is no chunk: behind it may be a request.
+TEST(HttpHostile, ARequestWhoseChunksAreNoneEndsThere) {
+  const Played played = play({{kClient,
+                               "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                               "GET /2 HTTP/1.1\r\n\r\n"}});
+  ASSERT_EQ(played.transactions.size(), 2u);
+  EXPECT_TRUE(played[0].truncated);
+  EXPECT_EQ(played[1].get(Buffer::HttpUri, kClient), "/2");
+}
+
+TEST(HttpHostile, AChunkLargerThanAnyBrowserTakesIsARequestsBody) {
+  const Played played = play({{kClient,
+                               "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                               "fffffffff\r\nabc"}});
+  EXPECT_EQ(played[0].get(Buffer::HttpRequestBody, kClient), "abc");
+}
+
+// Names of one hash are made at will, since CRC is linear: what is added to one and
+// has a remainder of 0 changes nothing. Only a few are compared with one another.
+std::vector<std::string> names_of_one_hash(size_t count) {
+  uint32_t state = _mm_crc32_u8(0, 1);
+  uint8_t added[5] = {1};
+  for (int i = 1; i < 5; ++i, state >>= 8) added[i] = static_cast<uint8_t>(state);
+  const auto plain = [](int c) { return c > ' ' && c < 0x7f && c != ':' && (c < 'A' || c > 'Z'); };
+  std::string base(40, ' ');
+  for (size_t i = 0; i < base.size(); ++i) {
+    int c = '!';
+    while (c < 256 && !(plain(c) && (plain(c ^ added[i % 5]) || (c ^ added[i % 5]) > 0x7f))) ++c;
+    base[i] = static_cast<char>(c);
+  }
+  std::vector<std::string> names;
+  for (size_t n = 0; n < count; ++n) {
+    names.push_back(base);
+    for (size_t i = 0; i < base.size(); ++i) {
+      if ((n >> i / 5 & 1) != 0) names.back()[i] = static_cast<char>(base[i] ^ added[i % 5]);
+    }
+  }
+  return names;
+}
+
+TEST(HttpHostile, NamesOfOneHashAreLittleWork) {
+  for (const size_t count : {size_t{10}, size_t{200}}) {
+    const std::vector<std::string> names = names_of_one_hash(count);
+    std::string block;
+    for (const std::string& name : names) block += name + ": v\r\n";
+    block += names[0] + ": w\r\n\r\n";
+    http::Framing framing;
+    http::HeaderTable table;
+    EXPECT_TRUE(table.read(http::bytes(block), http::LineEnds::Lf, framing));
+    ASSERT_EQ(table.size(), count + 1);
+    EXPECT_EQ(table[count].first, count > http::HeaderTable::kMaxStrangers)
+        << "a field of its own where others would have to be compared with";
+  }
 }
 
 TEST(HttpHostile, OneFieldBeyondTheLimit) {
