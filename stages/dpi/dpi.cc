@@ -55,6 +55,12 @@ constexpr CounterInfo kCounters[] = {
      offsetof(DpiCounters, sessions_evicted)},
     {"stream_drops", "segments dropped: other bytes than those sent first, or data behind a FIN",
      offsetof(DpiCounters, stream_drops)},
+    {"wrong_side",
+     "segments in the name of one end that came in where the other is: what they acknowledge does "
+     "not count",
+     offsetof(DpiCounters, wrong_side)},
+    {"urgent_cleared", "segments whose urgent flag and pointer were taken out",
+     offsetof(DpiCounters, urgent_cleared)},
     {"stream_segments", "segments with payload", offsetof(DpiCounters, streams.segments)},
     {"stream_bytes", "bytes read in order", offsetof(DpiCounters, streams.bytes)},
     {"stream_out_of_order", "segments copied behind a gap",

@@ -35,6 +35,8 @@ struct DpiCounters {
   uint64_t signature_drops = 0;
   uint64_t sessions_evicted = 0;
   uint64_t stream_drops = 0;
+  uint64_t wrong_side = 0;
+  uint64_t urgent_cleared = 0;
   StreamCounters streams;
 };
 

@@ -56,6 +56,11 @@ size_t default_stream_bytes(uint32_t max_flows) {
   return 16 * kMiB + size_t{4096} * max_flows;
 }
 
+// What HTTP waits for fits into a stream, with a large frame behind it.
+constexpr uint32_t kLargeFrame = 12 * 1024;
+static_assert(HttpSettings::kMaxHeaderLimit + kLargeFrame + StreamBuffer::kBlockOverhead <=
+              StreamOptions{}.bound);
+
 StreamOptions stream_options(const DpiSettings& settings, bool replay, bool midstream) {
   StreamOptions options;
   options.depth = settings.depth;
@@ -96,21 +101,37 @@ Session* DpiPart::begin_session(Flow& flow) noexcept {
   auto* session = new (block) Session;
   session->part = this;
   session->flow = &flow;
-  session->next = sessions_.first;
-  (sessions_.first != nullptr ? sessions_.first->prev : sessions_.last) = session;
-  sessions_.first = session;
+  link(session);
   refer();
   return session;
 }
 
 void DpiPart::end_session(Session* session) noexcept {
   DpiPart& part = *session->part;
-  auto& list = part.sessions_;
-  (session->next != nullptr ? session->next->prev : list.last) = session->prev;
-  (session->prev != nullptr ? session->prev->next : list.first) = session->next;
+  part.unlink(session);
   session->~Session();
   part.session_slab_.give_back(session);
   part.unrefer();
+}
+
+void DpiPart::heard(Session& session) noexcept {
+  session.part->unlink(&session);
+  session.heard = true;
+  session.part->link(&session);
+}
+
+void DpiPart::link(Session* session) noexcept {
+  SessionList& list = session->heard ? heard_ : silent_;
+  session->prev = nullptr;
+  session->next = list.first;
+  (list.first != nullptr ? list.first->prev : list.last) = session;
+  list.first = session;
+}
+
+void DpiPart::unlink(Session* session) noexcept {
+  SessionList& list = session->heard ? heard_ : silent_;
+  (session->next != nullptr ? session->next->prev : list.last) = session->prev;
+  (session->prev != nullptr ? session->prev->next : list.first) = session->next;
 }
 
 Inspection* DpiPart::begin(Flow& flow) noexcept {

@@ -76,7 +76,10 @@ class DpiPart : public LanePart {
   Session* begin_session(Flow& flow) noexcept;
   // Returns it to its part; all that it held has been given back.
   static void end_session(Session* session) noexcept;
-  Session* oldest_session() noexcept { return sessions_.last; }
+  // A session without payload tells nothing yet: it goes before any other.
+  Session* oldest_session() noexcept { return silent_.last ? silent_.last : heard_.last; }
+  // The first payload has come.
+  static void heard(Session& session) noexcept;
   uint32_t sessions() const noexcept { return session_slab_.in_use(); }
   uint32_t max_sessions() const noexcept { return session_slab_.capacity(); }
 
@@ -105,10 +108,13 @@ class DpiPart : public LanePart {
 
   List cheap_, precious_;
   Slab session_slab_;
-  struct {
+  struct SessionList {
     Session* first = nullptr;
     Session* last = nullptr;
-  } sessions_;
+  };
+  void link(Session* session) noexcept;
+  void unlink(Session* session) noexcept;
+  SessionList silent_, heard_;
 };
 
 std::unique_ptr<const StagePolicy> compile_dpi_policy(ConfigSection section,

@@ -119,6 +119,7 @@ void DpiStage::visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation
     if (!undecided() && reader_.done(*session, part, state.wanted)) {
       end_session(*session, part, state.wanted);
       state.wanted = 0;
+      if (state.blocked) return block(flow, part, generation);
     }
   }
   if (!undecided() && state.session() == nullptr && !state.wanted) {
@@ -167,6 +168,8 @@ void DpiStage::end_session(Session& session, DpiPart& part, bool rules) noexcept
   const Ruling ruling = reader_.end(session, part, rules);
   if (ruling.alerted) slot<Slot>(flow).alerted = 1;
   if (ruling.renamed) raise_revision(flow);
+  // What its end has brought to light holds for what follows, where the flow lives on.
+  if (ruling.blocks) slot<Slot>(flow).blocked = 1;
   slot<Slot>(flow).read_by(nullptr);
   slot<Slot>(flow).read_before = 1;
   DpiPart::end_session(&session);
@@ -260,7 +263,15 @@ bool DpiStage::overloaded(rte_mbuf* m, Flow& flow, OnOverload action) noexcept {
     return false;
   }
   ++counters_.overload_bypassed;
-  tell(flow, {}, AppProgress::Final);
+  // What an earlier policy had found stays.
+  const FlowContext& c = context(flow);
+  tell(flow,
+       {.master = c.app_master,
+        .app = c.app,
+        .category = c.app_category,
+        .confidence = c.app_confidence,
+        .risks = c.app_risks},
+       AppProgress::Final);
   return true;
 }
 

@@ -19,20 +19,22 @@ class DpiPart;
 
 struct Session {
   DpiPart* part = nullptr;  // whose memory it uses, over reloads too
-  Session* prev = nullptr;  // among the sessions of the part, youngest first
+  Session* prev = nullptr;  // among those of the part that were heard, or weren't, youngest first
   Session* next = nullptr;
   Flow* flow = nullptr;
   Inspection* inspection = nullptr;  // null: nDPI has decided
   TcpStream stream;
   Dissector dissector;
   rules::RuleState rules{};
-  uint64_t payload_bytes = 0;  // seen, both directions
   uint8_t handshake = 0;       // kSeen*
   bool replied = false;        // the responder has spoken
   bool picked_up = false;      // reading began in the flow's middle
   bool resumed = false;        // by this stage itself: the beginning was read
   bool oriented = false;       // of a picked-up one it has been asked who asks whom
   bool reversed = false;       // the flow's responder is the client
+  Direction spoke = Direction::Original;  // last, in the stream
+  bool heard = false;          // a packet with payload has come
+  uint8_t ingress[2] = {Flow::kNoIngress, Flow::kNoIngress};  // by Direction: where it comes in
   uint16_t messages = 0;       // datagrams dissected
 };
 

@@ -6,10 +6,13 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "chain/packet_meta.h"
 #include "flowtable/tcp_state.h"
 #include "stages/dpi/protocol/tls_transaction.h"
+#include "stages/dpi/urgent.h"
 
 namespace sluice {
 
@@ -61,22 +64,33 @@ Ruling SessionReader::read(rte_mbuf* m, Session& session, DpiPart& part, bool ru
   if (tcp) orient(session, packet);
   if (session.reversed) packet.direction = opposite(packet.direction);
   if (packet.direction == Direction::Reply) session.replied = true;
+  if (!session.heard && !packet.payload.empty()) DpiPart::heard(session);
   if (tcp && packet.l4.size() > 13) note_handshake(session, packet);
   begin(packet, session.flow, &session, part, rules && !session.rules.passed);
   ingress_ = m->port;
-  session.payload_bytes += packet.payload.size();
   if (detector_ != nullptr) {
     ++counters_.scanned_packets;
     detector_->begin(packet_, facts_, &session.rules, &session.part->memory);
   }
+  bool unread = false;
   if (tcp) {
-    if (!read_segment()) return ruling_;
+    const bool urgent = packet_.l4.size() > 13 && (packet_.l4[13] & kTcpUrg) != 0;
+    if (urgent && !part.streams.lossy && !can_clear_urgent(m) && reads_as_stream(session, part)) {
+      ++counters_.stream_drops;
+      ruling_ = {Verdict::Drop, DpiReason::Stream, false, false, false};
+      return ruling_;
+    }
+    if (!read_segment(unread)) return ruling_;
   } else if (packet.protocol == IPPROTO_UDP) {
     read_datagram();
   }
   if (detector_ != nullptr) {
-    detector_->packet();
+    if (!unread) detector_->packet();
     judge();
+    if (ruling_.verdict != Verdict::Pass) ++counters_.signature_drops;
+  }
+  if (tcp && packet_.in_stream && ruling_.verdict == Verdict::Pass && clear_urgent(m)) {
+    ++counters_.urgent_cleared;
   }
   return ruling_;
 }
@@ -90,6 +104,7 @@ Ruling SessionReader::read_alone(const rules::PacketFacts& packet, uint16_t ingr
   detector_->begin(packet_, facts_, nullptr, nullptr);
   detector_->packet();
   judge();
+  if (ruling_.verdict != Verdict::Pass) ++counters_.signature_drops;
   return ruling_;
 }
 
@@ -117,13 +132,8 @@ bool SessionReader::done(const Session& session, const DpiPart& part, bool rules
       session.stream.finished(Direction::Reply)) {
     return true;
   }
-  if (rules && part.detector && !session.rules.passed) {
-    // A connection that is no stream is read to the same depth, packet by packet.
-    const uint64_t depth = part.streams.depth;
-    return tcp && depth != 0 && session.payload_bytes > 2 * depth;
-  }
-  const bool reads = dissector.protocol() != AppProtocol::None && !dissector.finished() &&
-                     session.messages < kMaxDnsDatagrams;
+  if (rules && part.detector && !session.rules.passed) return false;
+  const bool reads = dissector.reads() && session.messages < kMaxDnsDatagrams;
   // Names of DNS count for rules, whoever logs them.
   const bool tells = resources_.events != nullptr && resources_.events->enabled;
   return !reads || (!tells && dissector.protocol() != AppProtocol::Dns);
@@ -149,6 +159,11 @@ void SessionReader::orient(Session& session, const rules::PacketFacts& packet) n
   }
   session.oriented = true;
   session.reversed = Dissector::looks_reversed(packet.direction, packet.payload);
+  if (!session.reversed) return;
+  // What was learnt of either side is the other's, and no byte has been read yet.
+  std::destroy_at(&session.stream);
+  std::construct_at(&session.stream);
+  std::swap(session.ingress[0], session.ingress[1]);
 }
 
 // Rules are told of a protocol where they are shown its transactions.
@@ -156,7 +171,7 @@ void SessionReader::note_app() noexcept {
   const Dissector& dissector = session_->dissector;
   if (session_->flow->key.proto == IPPROTO_TCP && !reads_as_stream(*session_, *part_)) return;
   facts_.app = dissector.protocol();
-  facts_.app_decided = facts_.app != AppProtocol::None || dissector.finished();
+  facts_.app_decided = dissector.decided();
 }
 
 // As in Suricata, rules see no stream whose beginning nobody saw, unless they are
@@ -165,10 +180,24 @@ bool SessionReader::reads_as_stream(const Session& session, const DpiPart& part)
   return !session.picked_up || session.handshake != 0 || session.resumed || part.settings.midstream;
 }
 
-bool SessionReader::read_segment() noexcept {
+// A packet in the name of one end that comes in where the other one is, and never
+// where that end has been: it says nothing of what the end has received. A path
+// may change, and with one port for both there is nothing to compare.
+bool SessionReader::may_acknowledge(Session& session, Direction of, uint8_t port) noexcept {
+  uint8_t& known = session.ingress[static_cast<size_t>(of)];
+  const uint8_t others = session.ingress[static_cast<size_t>(opposite(of))];
+  if (known != Flow::kNoIngress && known != port && port == others) return false;
+  known = port;
+  return true;
+}
+
+bool SessionReader::read_segment(bool& unread) noexcept {
   const StreamOptions& options = session_->picked_up ? part_->picked_up : part_->streams;
   const StreamContext context{session_->part->memory, options, counters_.streams};
-  const StreamSegment segment = stream_segment(packet_);
+  StreamSegment segment = stream_segment(packet_);
+  segment.may_acknowledge =
+      may_acknowledge(*session_, packet_.direction, static_cast<uint8_t>(ingress_));
+  if (!segment.may_acknowledge) ++counters_.wrong_side;
   const StreamOutcome outcome = session_->stream.feed(context, segment);
   const bool as_stream = reads_as_stream(*session_, *part_);
   packet_.in_stream = as_stream;
@@ -177,7 +206,10 @@ bool SessionReader::read_segment() noexcept {
     case StreamResult::Held:
     case StreamResult::Duplicate:
     case StreamResult::Old:
+      break;
     case StreamResult::Finished:
+      // Behind the depth nothing is read.
+      unread = session_->stream.at_depth(packet_.direction) && !packet_.payload.empty();
       break;
     case StreamResult::NoStream:
       packet_.in_stream = false;
@@ -185,6 +217,7 @@ bool SessionReader::read_segment() noexcept {
     case StreamResult::OutOfWindow:
       if (options.lossy) {  // what is not inline drops nothing for it
         session_->stream.passed(segment);
+        packet_.in_stream = false;
         break;
       }
       [[fallthrough]];
@@ -197,6 +230,7 @@ bool SessionReader::read_segment() noexcept {
     case StreamResult::Unverified:
       if (!overload()) return false;
       session_->stream.passed(segment);
+      packet_.in_stream = false;  // its own bytes are asked, at least
       break;
   }
   for (const Direction of : {opposite(packet_.direction), packet_.direction}) {
@@ -216,8 +250,18 @@ void SessionReader::read_readable(Direction of) noexcept {
     if (view.gap != 0) s.dissector.gap(of, view.gap, *this);
     facts_.stream_bytes[static_cast<size_t>(of)] = view.offset + view.size;
     if (detector_ != nullptr) detector_->show(of, view.buffer());
-    const size_t used = s.dissector.bytes(lane, of, view.unconsumed_bytes(),
-                                          view.end != StreamEnd::No, *this);
+    // Of a flow whose beginning has been read before, what begins now may tell.
+    if (s.resumed && std::exchange(s.spoke, of) != of) s.dissector.try_again();
+    size_t used = s.dissector.bytes(lane, of, view.unconsumed_bytes(), view.end != StreamEnd::No,
+                                    *this);
+    if (s.dissector.other_waits()) {
+      // This side has said what is spoken: what the other one said before is read first.
+      const Direction other = opposite(of);
+      const StreamView before = s.stream.view(other);
+      s.stream.consume(other, s.dissector.bytes(lane, other, before.unconsumed_bytes(),
+                                                before.end != StreamEnd::No, *this));
+      used = s.dissector.bytes(lane, of, view.unconsumed_bytes(), view.end != StreamEnd::No, *this);
+    }
     note_app();
     // Of what is encrypted no rule makes sense; the hello before it was asked.
     if (detector_ != nullptr && !s.dissector.encrypted() && reads_as_stream(s, *part_)) {
@@ -280,7 +324,6 @@ void SessionReader::judge() noexcept {
     }
     ruling_.blocks = ruling_.blocks || fired.whole_flow;
   }
-  if (ruling_.verdict != Verdict::Pass) ++counters_.signature_drops;
 }
 
 void SessionReader::tell_alert(const rules::CompiledRule& rule,

@@ -56,7 +56,8 @@ class SessionReader final : private TransactionSink {
   void finished(Transaction& transaction) noexcept override;
 
   // False if the packet is not to go on.
-  bool read_segment() noexcept;
+  bool read_segment(bool& unread) noexcept;
+  static bool may_acknowledge(Session& session, Direction of, uint8_t port) noexcept;
   void read_readable(Direction of) noexcept;
   void read_datagram() noexcept;
   bool overload() noexcept;

@@ -184,6 +184,11 @@ PacketBuilder& PacketBuilder::ack(uint32_t value) {
   ack_ = value;
   return *this;
 }
+PacketBuilder& PacketBuilder::urgent(uint16_t pointer) {
+  urgent_ = pointer;
+  return *this;
+}
+
 PacketBuilder& PacketBuilder::window(uint16_t value) {
   window_ = value;
   return *this;
@@ -346,7 +351,8 @@ Bytes PacketBuilder::transport_bytes() const {
       put8(out, static_cast<unsigned>(20 + tcp_options_.size()) / 4 << 4);
       put8(out, tcp_flags_);
       put16(out, window_);
-      put32(out, 0);
+      put16(out, 0);
+      put16(out, urgent_);
       put(out, tcp_options_);
       put(out, payload_);
       sum_at = 16;

@@ -59,6 +59,7 @@ class PacketBuilder {
   PacketBuilder& seq(uint32_t value);
   PacketBuilder& ack(uint32_t value);
   PacketBuilder& window(uint16_t value);
+  PacketBuilder& urgent(uint16_t pointer);  // the flag is flags()'s
   PacketBuilder& tcp_options(Bytes options);  // padded to 4 bytes
   PacketBuilder& udp(uint16_t source, uint16_t destination);
   PacketBuilder& sctp(uint16_t source, uint16_t destination);
@@ -132,6 +133,7 @@ class PacketBuilder {
   uint8_t tcp_flags_ = kTcpAck;
   uint32_t seq_ = 1, ack_ = 1;
   uint16_t window_ = 65535;
+  uint16_t urgent_ = 0;
   Bytes tcp_options_;
   uint8_t icmp_type_ = 0, icmp_code_ = 0;
   Bytes raw_;  // ARP, or what ICMP has behind its checksum

@@ -136,5 +136,21 @@ TEST_P(DpiRulesTest, KeepsFlowsThatARuleMayFit) {
   EXPECT_FALSE(end(*free).alerted);
 }
 
+// Who is the client shows behind packets that were counted for the other side.
+TEST_P(DpiRulesTest, ReadsAFlowWhoseServerWasSeenFirst) {
+  install_rules("alert tcp any any -> any any (content:\"uid=0\"; sid:1;)\n"
+                "alert tcp any any -> any any (content:\"GET\"; sid:2;)\n");
+  auto flow = open(from_server().flags(kTcpSyn | kTcpAck));
+  numbers_segments = false;
+  send(*flow, from_server().flags(kTcpSyn | kTcpAck).seq(0x90000000).ack(11));
+  send(*flow, from_client().seq(11).ack(0x90000001));
+  send(*flow, from_client().seq(11).ack(0x90000001).payload("GET / HTTP/1.1\r\n\r\n"));
+  send(*flow, from_server().seq(0x90000001).ack(29).payload("HTTP/1.1 200 OK\r\n\r\nuid=0"));
+  EXPECT_EQ(counter("alerts"), 2u);
+  EXPECT_EQ(host(*flow), "");
+  end(*flow);
+  EXPECT_EQ(counter("http_requests"), 1u);
+}
+
 }  // namespace
 }  // namespace sluice::test
