@@ -8,64 +8,13 @@
 The frames are numbered from 0 in the order of their making; expect.json and the
 cases' READMEs speak of them by these numbers.
 """
-import ipaddress
 import os
 import struct
 
+from frames import (ACK, ETHERNET, FAMILIES, FIN, LINUX_COOKED, MACS, NULL, PSH, RAW, RST, SYN, UDP,
+                    ethernet, ip, tcp, udp, udp_segment, write_capture)
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-MACS = bytes.fromhex('020000000002' '020000000001')
-FAMILIES = (('10.0.0.1', '192.0.2.1'), ('fd00::1', '2001:db8::1'))
-TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
-ETHERNET, NULL, RAW, LINUX_COOKED = 1, 0, 101, 113  # link types of the file format
-START = 1_700_000_000
-
-
-def checksum(data):
-    if len(data) % 2:
-        data += b'\0'
-    total = sum(struct.unpack('>%dH' % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
-
-
-def packed(address):
-    return ipaddress.ip_address(address).packed
-
-
-def ip(source, destination, proto, data, ident=0, offset=0, more=False, fragment=False):
-    """A datagram, or a fragment of one: offset in bytes."""
-    src, dst = packed(source), packed(destination)
-    if len(src) == 4:
-        header = struct.pack('>BBHHHBBH', 0x45, 0, 20 + len(data), ident,
-                             offset // 8 | more << 13, 64, proto, 0) + src + dst
-        return header[:10] + struct.pack('>H', checksum(header)) + header[12:] + data
-    if fragment:
-        data = struct.pack('>BBHI', proto, 0, offset | more, ident) + data
-        proto = 44
-    return struct.pack('>IHBB', 6 << 28, len(data), proto, 64) + src + dst + data
-
-
-def with_checksum(source, destination, proto, segment, at):
-    src, dst = packed(source), packed(destination)
-    pseudo = src + dst + struct.pack('>II', len(segment), proto)
-    value = checksum(pseudo + segment) or 0xffff
-    return segment[:at] + struct.pack('>H', value) + segment[at + 2:]
-
-
-def udp_segment(source, destination, sport, dport, payload):
-    segment = struct.pack('>HHHH', sport, dport, 8 + len(payload), 0) + payload
-    return with_checksum(source, destination, UDP, segment, 6)
-
-
-def udp(source, destination, sport, dport, payload):
-    return ip(source, destination, UDP, udp_segment(source, destination, sport, dport, payload))
-
-
-def tcp(source, destination, sport, dport, flags, seq, ack=0, payload=b''):
-    segment = struct.pack('>HHIIBBHHH', sport, dport, seq, ack, 0x50, flags, 8192, 0, 0) + payload
-    return ip(source, destination, TCP, with_checksum(source, destination, TCP, segment, 16))
 
 
 def fragments(source, destination, dport, sizes, ident):
@@ -80,19 +29,9 @@ def fragments(source, destination, dport, sizes, ident):
     return out
 
 
-def ethernet(datagram, *tags):
-    kind = 0x0800 if datagram[0] >> 4 == 4 else 0x86dd
-    vlans = b''.join(struct.pack('>HH', *tag) for tag in tags)
-    return MACS + vlans + struct.pack('>H', kind) + datagram
-
-
 def write(case, frames, name='in.pcap', link_type=ETHERNET):
     """Frames are 10 ms apart."""
-    with open(os.path.join(HERE, case, name), 'wb') as f:
-        f.write(struct.pack('<IHHiIII', 0xa1b2c3d4, 2, 4, 0, 0, 65535, link_type))
-        for i, frame in enumerate(frames):
-            f.write(struct.pack('<IIII', START + i // 100, i % 100 * 10_000, len(frame), len(frame)))
-            f.write(frame)
+    write_capture(os.path.join(HERE, case, name), frames, link_type)
 
 
 def fragment_case():

@@ -29,17 +29,7 @@ import subprocess
 import sys
 import tempfile
 
-
-def read_capture(path):
-    with open(path, 'rb') as f:
-        data = f.read()
-    order = '<' if data[:4] in (b'\xd4\xc3\xb2\xa1', b'\x4d\x3c\xb2\xa1') else '>'
-    frames, at = [], 24
-    while at < len(data):
-        length = struct.unpack_from(order + 'I', data, at + 8)[0]
-        frames.append(data[at + 16:at + 16 + length])
-        at += 16 + length
-    return frames
+from frames import read_capture
 
 
 def checksum_is_right(source, destination, proto, segment):
