@@ -22,7 +22,8 @@ std::vector<unsigned> allowed_cpus();
 std::string format_cpu_list(const std::vector<unsigned>& cpus);
 
 struct HugePages {
-  uint64_t free_bytes = 0;
+  uint64_t free_bytes = 0;   // with those in files that an ended DPDK process has left
+  uint64_t stale_bytes = 0;  // of these: which the next one to start takes away
   uint64_t total_bytes = 0;
   std::string mount;  // of hugetlbfs; empty: none
 };

@@ -3,7 +3,10 @@
 
 #include "app/doctor/lifelines.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 namespace sluice {
@@ -14,7 +17,8 @@ using nlohmann::json;
 
 constexpr unsigned kMaxDepth = 8;         // VLAN on bond on ... on a port
 constexpr size_t kMaxRoutes = 64u << 20;  // bytes: a full table of the Internet is 30 of them
-constexpr unsigned kReject = 0x200;       // RTF_REJECT: a route that leads nowhere
+constexpr size_t kMaxConnections = 64u << 20;
+constexpr unsigned kReject = 0x200;  // RTF_REJECT: a route that leads nowhere
 
 bool all_zero(std::string_view digits) {
   return digits.find_first_not_of('0') == std::string_view::npos;
@@ -29,6 +33,20 @@ std::string text_of(const json& object, const char* key) {
 // Every interface that is up gives itself one.
 bool is_link_local(std::string_view address) {
   return address.starts_with("fe80:") || address.starts_with("169.254.");
+}
+
+// As /proc/net/tcp writes it: words of 32 bits in the machine's order.
+std::string socket_address(std::string_view hex) {
+  std::array<uint32_t, 4> words{};
+  if (hex.size() != 8 && hex.size() != 32) return {};
+  for (size_t i = 0; i < hex.size() / 8; ++i) {
+    const auto word = parse_number("0x" + std::string(hex.substr(8 * i, 8)));
+    if (!word) return {};
+    words[i] = static_cast<uint32_t>(*word);
+  }
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const int family = hex.size() == 8 ? AF_INET : AF_INET6;
+  return inet_ntop(family, words.data(), text.data(), text.size()) ? text.data() : std::string();
 }
 
 std::string plain_address(std::string_view text) {
@@ -113,6 +131,8 @@ void Lifelines::routes_of_all_tables() {
 void Lifelines::session() {
   // Client's address, its port, ours, our port.
   const auto words = split_words(host_.ssh_connection);
+  constexpr uint64_t kSsh = 22;
+  sessions_of_others(words.size() > 3 ? parse_number(words[3]).value_or(kSsh) : kSsh);
   if (words.empty()) return;
   const std::string own = words.size() > 2 ? plain_address(words[2]) : std::string();
   bool found = false;
@@ -122,6 +142,28 @@ void Lifelines::session() {
     found = true;
   }
   if (!found) doubt_ = "no interface has the address of this SSH session";
+}
+
+// A terminal multiplexer keeps the variable of the login that it was started by, while
+// today's came by another interface.
+void Lifelines::sessions_of_others(uint64_t port) {
+  constexpr std::string_view kEstablished = "01";
+  for (const char* file : {"/proc/net/tcp", "/proc/net/tcp6"}) {
+    const auto table = host_.tree.text(file, kMaxConnections);
+    for (const std::string_view line : split_lines(table ? *table : std::string_view())) {
+      // number local remote state ...
+      const auto words = split_words(line);
+      if (words.size() < 4 || words[3] != kEstablished) continue;
+      const size_t colon = words[1].find(':');
+      if (colon == words[1].npos) continue;
+      const auto here = parse_number("0x" + std::string(words[1].substr(colon + 1)));
+      if (here != port) continue;
+      const std::string own = plain_address(socket_address(words[1].substr(0, colon)));
+      for (const auto& [interface, address] : host_.addresses) {
+        if (address == own) add(interface, "carries an SSH session");
+      }
+    }
+  }
 }
 
 std::string Lifelines::why(const std::string& interface) const {

@@ -30,6 +30,7 @@ class Lifelines {
   void default_routes();
   void routes_of_all_tables();
   void session();
+  void sessions_of_others(uint64_t port);
 
   const HostState& host_;
   std::map<std::string, std::string> reasons_;  // interface -> reason

@@ -81,7 +81,10 @@ Fix reserve(const Pages& now, const std::string& file, uint64_t more) {
 }
 
 void node_pages(Examination& e, int node, const Need& need, size_t nodes) {
-  const Pages small = pages(e, node, kSmallPage), large = pages(e, node, kLargePage);
+  Pages small = pages(e, node, kSmallPage);
+  const Pages large = pages(e, node, kLargePage);
+  // Nobody says which node they are on.
+  if (nodes == 1) small.free += huge_pages(e.tree).stale_bytes / kSmallPage;
   const std::string name = nodes > 1 ? "hugepages, node " + std::to_string(node) : "hugepages";
   const uint64_t free_small = small.free * kSmallPage, free_large = large.free * kLargePage;
   // Only DPDK's part may come from the large ones.

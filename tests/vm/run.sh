@@ -12,12 +12,14 @@
 # --build DIR: where app/sluice is (default build-release). One line for each case;
 # then "N passed, N failed, N skipped". Exit code 1 if any failed, 77 with the reason if
 # there is no QEMU 8 or no kernel here. What the guests said: build-vm/*.log.
+# $CASE_LIMIT and $LIMIT: seconds a case and a guest may take (120, 420), on a host with
+# other work.
 set -euo pipefail
 cd "$(dirname "$0")"
 tree=$(cd ../.. && pwd)
 guest=$tree/build-vm
 
-usage() { sed -n '5,15s/^# \{0,1\}//p' "$(basename "$0")"; exit 2; }
+usage() { sed -n '5,17s/^# \{0,1\}//p' "$(basename "$0")"; exit 2; }
 die() { echo "tests/vm: $*" >&2; exit 2; }
 
 # Cases that name the same boot share one; boots go on side by side.
@@ -75,7 +77,7 @@ boot() {
   shift
   [ "$name" != no-iommu ] || machine=no-iommu
   local left=" $* "
-  task "$guest/$name.task" "CASES='$*' CASE_LIMIT=120" '. "$TREE/tests/vm/guest.sh"'
+  task "$guest/$name.task" "CASES='$*' CASE_LIMIT=${CASE_LIMIT:-120}" '. "$TREE/tests/vm/guest.sh"'
   while read -r tag word case rest; do
     [ "$tag" = @ ] || continue
     [ "$word" != '|' ] || { report+="  | $case${rest:+ $rest}"$'\n'; continue; }

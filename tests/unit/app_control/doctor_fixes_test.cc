@@ -235,6 +235,27 @@ TEST_F(DoctorFixes, RefusesTheInterfaceOfTheSession) {
   EXPECT_EQ(apply({bind_probe("0000:02:00.0", kStage)}).refused, 1u);
 }
 
+// The variable may be that of a login of yesterday.
+TEST_F(DoctorFixes, RefusesTheInterfaceOfAnySshSession) {
+  host.pf("0000:01:00.0", "ixgbe", "pf0", 0);
+  host.state.addresses = {{"pf0", "192.0.2.9"}, {"pf0", "2001:db8::9"}};
+  const auto refused = [&](const char* file, const std::string& connection) {
+    host.file("/proc/net/tcp", "");
+    host.file("/proc/net/tcp6", "");
+    host.file(file, "  sl  local_address rem_address   st\n   0: " + connection + " 0 0\n");
+    tried.clear();
+    return apply({bind_probe("0000:01:00.0", FixStage::CreateVfs)}).refused == 1;
+  };
+  EXPECT_TRUE(refused("/proc/net/tcp", "090200C0:0016 057100CB:C3AB 01"));
+  EXPECT_FALSE(refused("/proc/net/tcp", "090200C0:0016 00000000:0000 0A")) << "it listens";
+  EXPECT_FALSE(refused("/proc/net/tcp", "090200C0:01BB 057100CB:C3AB 01")) << "another service";
+  EXPECT_FALSE(refused("/proc/net/tcp", "0A0200C0:0016 057100CB:C3AB 01")) << "another address";
+  EXPECT_FALSE(refused("/proc/net/tcp", "zz:0016 x 01"));
+  const std::string v6 = "B80D0120000000000000000009000000:0016 x 01";
+  EXPECT_TRUE(refused("/proc/net/tcp6", v6));
+  EXPECT_TRUE(refused("/proc/net/tcp6", "0000000000000000FFFF0000090200C0:0016 x 01"));
+}
+
 TEST_F(DoctorFixes, RefusesWhereItCannotTell) {
   host.pf("0000:01:00.0", "ixgbe", "pf0", 0);
   host.state.ssh_connection = "203.0.113.5 50123 192.0.2.77 22";

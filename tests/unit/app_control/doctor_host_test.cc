@@ -5,9 +5,11 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/host.h"
 #include "app/preflight.h"
 #include "fake_host.h"
 
@@ -156,6 +158,23 @@ TEST_F(DoctorHost, MountsEachSizeOnAFolderOfItsOwn) {
   host.file("/proc/mounts", both + "hugetlbfs /dev/hugepages hugetlbfs rw,pagesize=2M 0 0\n");
   EXPECT_EQ(result("hugetlbfs"), ProbeResult::Fail) << "DPDK would wait for itself";
   EXPECT_NE(probe("hugetlbfs").found.find("twice"), std::string::npos);
+}
+
+// DPDK leaves its pages in their files when it ends, and takes them away when it starts.
+TEST_F(DoctorHost, CountsPagesThatAnEndedProcessHasLeft) {
+  host.huge_pages(0, 8, 0);
+  const std::string file = "/dev/hugepages/rtemap_0";
+  EXPECT_EQ(huge_pages(host.state.tree).free_bytes, 0u);
+  host.file(file, std::string(4 << 20, 'x'));
+  host.file("/dev/hugepages/else", std::string(4 << 20, 'x'));
+  EXPECT_GE(huge_pages(host.state.tree).free_bytes, 4u << 20);
+  EXPECT_LT(huge_pages(host.state.tree).free_bytes, 6u << 20);
+  EXPECT_NE(probe("hugepages").found.find("free: 2 of 2 MiB"), std::string::npos)
+      << probe("hugepages").found;
+  const int fd = open(host.state.tree.at(file).c_str(), O_RDONLY);
+  ASSERT_EQ(flock(fd, LOCK_SH), 0);
+  EXPECT_EQ(huge_pages(host.state.tree).free_bytes, 0u) << "it runs";
+  close(fd);
 }
 
 TEST_F(DoctorHost, CountsWhatLiesInPagesOnce) {

@@ -39,7 +39,9 @@ say "--fix under what runs, as the unit starts it: under another name, elsewhere
 end_sluice
 pages=$(cat /proc/sys/vm/nr_hugepages)
 mac=$(vf_line "$(interface_of "$PF0")" 0)
+mkdir -p /run/sluice
 ENTER='env RUNTIME_DIRECTORY=/run/sluice' start_sluice --set instance=edge
+! logged 'huge pages are free' || fail "pages that the one before has left in its files are not taken"
 ip link set "$(interface_of "$PF0")" vf 0 spoofchk on
 checks 1 --fix
 finds fail instance 'edge runs already'
