@@ -77,4 +77,5 @@ has_carrier server 1 || fail "the interface was left down"
 expect_event "the ports, in the statistics" \
   "e.event_type == 'stats' and e.stats.port.lan.rx_packets > 0 and e.stats.port.lan.link_changes >= 8"
 expect_event "a link that is down" "e.event_type == 'stats' and e.stats.port.wan.link == 'down'"
+expect_event "a link that is held down" "e.event_type == 'port' and e.in_iface == 'wan' and e.port.change == 'link_held'"
 say "done"
