@@ -3,6 +3,10 @@
 
 #include "stages/dpi/dpi_policy.h"
 
+#include <array>
+#include <bit>
+#include <cstring>
+#include <initializer_list>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -61,6 +65,44 @@ constexpr uint32_t kLargeFrame = 12 * 1024;
 static_assert(HttpSettings::kMaxHeaderLimit + kLargeFrame + StreamBuffer::kBlockOverhead <=
               StreamOptions{}.bound);
 
+constexpr uint64_t bits(std::initializer_list<Buffer> buffers) {
+  uint64_t all = 0;
+  for (const Buffer buffer : buffers) all |= buffer_bit(buffer);
+  return all;
+}
+
+// What names a flow's host, and what is counted.
+constexpr uint64_t kNaming = bits({Buffer::HttpHost, Buffer::HttpMethod, Buffer::TlsSni,
+                                   Buffer::QuicSni, Buffer::DnsQuery});
+// What events tell (flow_events.cc).
+constexpr uint64_t kTold =
+    bits({Buffer::HttpUriRaw, Buffer::HttpUserAgent, Buffer::HttpProtocol, Buffer::HttpReferer,
+          Buffer::HttpContentType, Buffer::HttpLocation, Buffer::TlsAlpn, Buffer::Ja3Hash,
+          Buffer::Ja3sHash, Buffer::Ja4, Buffer::TlsSubject, Buffer::TlsIssuer, Buffer::TlsSerial,
+          Buffer::TlsFingerprint, Buffer::TlsSubjectAltName, Buffer::SshProtocol,
+          Buffer::SshSoftware});
+
+uint64_t buffers_for(const rules::RuleSet& rules, bool tells) {
+  uint64_t wanted = kNaming | (tells ? kTold : 0);
+  for (uint32_t i = 0; i < rules.size(); ++i) wanted |= rules.rule(i).buffers;
+  for (const Direction of : {Direction::Original, Direction::Reply}) {
+    wanted |= rules.wanted_buffers(of);
+  }
+  return wanted;
+}
+
+// Adds to each of the counters of `sum` by how much `now` exceeds `told`.
+template <typename Counters>
+void add_news(Counters& sum, const Counters& now, Counters& told) noexcept {
+  using Numbers = std::array<uint64_t, sizeof(Counters) / sizeof(uint64_t)>;
+  if (std::memcmp(&now, &told, sizeof now) == 0) return;
+  auto sums = std::bit_cast<Numbers>(sum);
+  const auto is = std::bit_cast<Numbers>(now), was = std::bit_cast<Numbers>(told);
+  for (size_t i = 0; i < sums.size(); ++i) sums[i] += is[i] - was[i];
+  sum = std::bit_cast<Counters>(sums);
+  told = now;
+}
+
 StreamOptions stream_options(const DpiSettings& settings, bool replay, bool midstream) {
   StreamOptions options;
   options.depth = settings.depth;
@@ -71,7 +113,7 @@ StreamOptions stream_options(const DpiSettings& settings, bool replay, bool mids
 
 }  // namespace
 
-DpiPart::DpiPart(const DpiPolicy& policy, const Directory& directory, bool replay)
+DpiPart::DpiPart(const DpiPolicy& policy, const Directory& directory, bool replay, bool tells)
     // A replay's memory may come page by page: nothing waits for it.
     : settings(policy.settings),
       arena(policy.settings.arena_bytes, !replay),
@@ -81,8 +123,28 @@ DpiPart::DpiPart(const DpiPolicy& policy, const Directory& directory, bool repla
       streams(stream_options(settings, replay, settings.midstream)),
       picked_up(stream_options(settings, replay, true)),
       dissectors{{memory, {}, {}}, {memory, crypto}},
+      wanted(buffers_for(*policy.rules, tells)),
       session_slab_(sizeof(Session), policy.settings.max_flows * kSessionsPerFlow, !replay) {
+  want_as(*this);
   if (!policy.rules->empty()) detector.emplace(policy.rules, directory);
+}
+
+void DpiPart::want_as(const DpiPart& other) noexcept {
+  const bool first = &other == this;
+  dissectors.http.settings.wanted = first ? wanted : dissectors.http.settings.wanted | other.wanted;
+  dissectors.protocols.wanted = first ? wanted : dissectors.protocols.wanted | other.wanted;
+}
+
+void DpiPart::collect(DpiCounters& counters) noexcept {
+  add_news(counters.http, dissectors.http.counters, told_http_);
+  add_news(counters.protocols, dissectors.protocols.counters, told_protocols_);
+  if (!detector) return;
+  const rules::DetectorCounters& now = detector->counters();
+  counters.rules_pending_lost += now.pending_lost - told_rules_.pending_lost;
+  counters.rules_state_lost += now.state_lost - told_rules_.state_lost;
+  counters.rules_matches_lost += now.matches_lost - told_rules_.matches_lost;
+  counters.rules_thresholds_lost += now.thresholds_lost - told_rules_.thresholds_lost;
+  told_rules_ = now;
 }
 
 DpiPart::~DpiPart() {
@@ -217,7 +279,8 @@ std::unique_ptr<LanePart> create_dpi_part(const StagePolicy& policy,
                                           const StageResources& resources) {
   const auto& dpi = static_cast<const DpiPolicy&>(policy);
   try {
-    return std::make_unique<DpiPart>(dpi, *resources.directory, resources.replay);
+    const bool tells = resources.events != nullptr && resources.events->enabled;
+    return std::make_unique<DpiPart>(dpi, *resources.directory, resources.replay, tells);
   } catch (const std::bad_alloc&) {
     throw std::runtime_error(
         "stage dpi: not enough memory for max_flows = " + std::to_string(dpi.settings.max_flows) +

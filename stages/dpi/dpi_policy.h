@@ -11,6 +11,7 @@
 #include "chain/directory.h"
 #include "chain/stage.h"
 #include "stages/dpi/arena.h"
+#include "stages/dpi/dpi_counters.h"
 #include "stages/dpi/inspection.h"
 #include "stages/dpi/ndpi_engine.h"
 #include "stages/dpi/own_applications.h"
@@ -56,7 +57,8 @@ class DpiPolicy : public StagePolicy {
 class DpiPart : public LanePart {
  public:
   // Throws std::runtime_error, std::bad_alloc.
-  DpiPart(const DpiPolicy& policy, const Directory& directory, bool replay);
+  // `tells`: events are wanted, and with them what they are made of.
+  DpiPart(const DpiPolicy& policy, const Directory& directory, bool replay, bool tells);
   ~DpiPart() override;
 
   // ---- worker ----
@@ -76,6 +78,10 @@ class DpiPart : public LanePart {
   Session* begin_session(Flow& flow) noexcept;
   // Returns it to its part; all that it held has been given back.
   static void end_session(Session* session) noexcept;
+  // Parsers that work with this part make the buffers that `other`'s rules ask for, too.
+  void want_as(const DpiPart& other) noexcept;
+  // Adds what its parsers and rules have counted since the last call.
+  void collect(DpiCounters& counters) noexcept;
   // A session without payload tells nothing yet: it goes before any other.
   Session* oldest_session() noexcept { return silent_.last ? silent_.last : heard_.last; }
   // The first payload has come.
@@ -93,6 +99,7 @@ class DpiPart : public LanePart {
   ProtocolCrypto crypto;
   DissectorLane dissectors;
   std::optional<rules::Detector> detector;  // none without rules
+  const uint64_t wanted;                    // buffers (buffer_bit) that its policy asks for
 
  private:
   struct List {
@@ -115,6 +122,10 @@ class DpiPart : public LanePart {
   void link(Session* session) noexcept;
   void unlink(Session* session) noexcept;
   SessionList silent_, heard_;
+  // What collect() has passed on.
+  HttpCounters told_http_;
+  ProtocolCounters told_protocols_;
+  rules::DetectorCounters told_rules_;
 };
 
 std::unique_ptr<const StagePolicy> compile_dpi_policy(ConfigSection section,

@@ -58,6 +58,7 @@ void DpiStage::process(Burst& burst, const StagePolicy&, LanePart* lane_part) no
       rule(m, *p.flow, reader_.read_alone(packet_facts(m), m->port, p.flow, part));
     }
   }
+  part.collect(counters_);
 }
 
 // Neighbour discovery and its like, and what comes behind NSH.
@@ -166,6 +167,7 @@ void DpiStage::end_session(Session& session, DpiPart& part, bool rules) noexcept
     give_up(flow, *inspection);
   }
   const Ruling ruling = reader_.end(session, part, rules);
+  session.part->collect(counters_);
   if (ruling.alerted) slot<Slot>(flow).alerted = 1;
   if (ruling.renamed) raise_revision(flow);
   // What its end has brought to light holds for what follows, where the flow lives on.

@@ -58,6 +58,7 @@ Ruling SessionReader::read(rte_mbuf* m, Session& session, DpiPart& part, bool ru
     session.rules.release();  // the numbers of another policy's rules
     session.rules.generation = generation;
     session.rules.set = part.detector ? &part.detector->set() : nullptr;
+    if (session.part != &part) session.part->want_as(part);
   }
   rules::PacketFacts packet = packet_facts(m);
   const bool tcp = packet.protocol == IPPROTO_TCP;

@@ -3,6 +3,8 @@
 
 #include "stages/dpi/protocol/http_views.h"
 
+#include <array>
+#include <bitset>
 #include <cstring>
 #include <new>
 
@@ -60,18 +62,39 @@ void show_host(HttpTransaction& transaction, Bytes host, uint8_t* out) {
   transaction.set(Buffer::HttpHost, Direction::Original, {out, host.size()});
 }
 
-void show_field(HttpTransaction& transaction, Direction from, Bytes name, Bytes value) {
+const Field* field_of(Direction from, Bytes name) {
   for (const Field& field : kFields) {
     if (!(from == Direction::Original ? field.of_request : field.of_response)) continue;
-    if (!same_name(name, field.name)) continue;
-    // An absolute target's host is the one that counts (RFC 9112 section 3.2.2).
-    if (field.buffer == Buffer::HttpHostRaw &&
-        transaction.view(Buffer::HttpHostRaw, from).present()) {
-      return;
-    }
-    transaction.set(field.buffer, from, value);
+    if (name.size() >= field.name.size() && same_name(name, field.name)) return &field;
+  }
+  return nullptr;
+}
+
+// The buffers that somebody asks for.
+class Wanted {
+ public:
+  explicit Wanted(const HttpLane& lane) noexcept : buffers_(lane.settings.wanted) {}
+  bool has(Buffer buffer) const noexcept { return (buffers_ & buffer_bit(buffer)) != 0; }
+  // HttpHost is made of HttpHostRaw.
+  bool has(const Field& field) const noexcept {
+    return has(field.buffer) || (field.buffer == Buffer::HttpHostRaw && has(Buffer::HttpHost));
+  }
+  // Those that hold all fields.
+  bool all_fields() const noexcept {
+    return has(Buffer::HttpHeader) || has(Buffer::HttpStart) || has(Buffer::HttpHeaderField);
+  }
+
+ private:
+  uint64_t buffers_;
+};
+
+void show_field(HttpTransaction& transaction, Direction from, const Field& field, Bytes value) {
+  // An absolute target's host is the one that counts (RFC 9112 section 3.2.2).
+  if (field.buffer == Buffer::HttpHostRaw &&
+      transaction.view(Buffer::HttpHostRaw, from).present()) {
     return;
   }
+  transaction.set(field.buffer, from, value);
 }
 
 }  // namespace
@@ -101,9 +124,11 @@ void show_request_line(HttpTransaction& transaction, HttpLane& lane, Bytes line,
                        const RequestLine& read) noexcept {
   constexpr Direction kFrom = Direction::Original;
   const Target target = split_target(read.target, equals(read.method, "connect"));
+  const bool normalises = Wanted(lane).has(Buffer::HttpUri);
   // The line as it came, the target normalised, the host in lower case.
-  uint8_t* memory =
-      keep_bytes(transaction, lane, line.size() + read.target.size() + target.host.size());
+  uint8_t* memory = keep_bytes(
+      transaction, lane,
+      line.size() + (normalises ? read.target.size() : 0) + target.host.size());
   if (memory == nullptr) return;
   Writer out(memory);
   const Bytes kept = out.put(line);
@@ -115,9 +140,11 @@ void show_request_line(HttpTransaction& transaction, HttpLane& lane, Bytes line,
   transaction.set(Buffer::HttpMethod, kFrom, moved(read.method));
   transaction.set(Buffer::HttpUriRaw, kFrom, moved(read.target));
   if (!read.protocol.empty()) transaction.set(Buffer::HttpProtocol, kFrom, moved(read.protocol));
-  const size_t size = normalise_target(target, out.at());
-  transaction.set(Buffer::HttpUri, kFrom, {out.at(), size});
-  out.advance(size);
+  if (normalises) {
+    const size_t size = normalise_target(target, out.at());
+    transaction.set(Buffer::HttpUri, kFrom, {out.at(), size});
+    out.advance(size);
+  }
   if (target.has_host) {
     show_host(transaction, target.host, out.at());
     transaction.set(Buffer::HttpHostRaw, kFrom, moved(target.host));
@@ -138,31 +165,41 @@ void show_status_line(HttpTransaction& transaction, HttpLane& lane, Bytes line) 
 
 void show_headers(HttpTransaction& transaction, HttpLane& lane, Direction from, Bytes block,
                   const HeaderTable& table) noexcept {
-  const uint64_t wanted = lane.settings.wanted;
-  const bool raw = (wanted & buffer_bit(Buffer::HttpHeaderRaw)) != 0;
-  const bool names = (wanted & buffer_bit(Buffer::HttpHeaderNames)) != 0;
-  const bool fields = (wanted & buffer_bit(Buffer::HttpHeaderField)) != 0;
+  const Wanted wanted(lane);
+  const bool raw = wanted.has(Buffer::HttpHeaderRaw);
+  const bool names = wanted.has(Buffer::HttpHeaderNames);
+  const bool fields = wanted.has(Buffer::HttpHeaderField);
+  const bool all = wanted.all_fields();
   const bool request = from == Direction::Original;
-  const std::string_view cookie = request ? "cookie" : "set-cookie";
 
-  size_t count = 0, text_size = 0, names_size = 0, others_size = 0, host_size = 0;
+  // Which fields are written, and what they need.
+  std::array<const Field*, HeaderTable::kMaxLines> known;  // where written: its buffer's, or null
+  std::bitset<HeaderTable::kMaxLines> written;
+  size_t count = 0, text_size = 0, names_size = 0, host_size = 0;
+  bool has_cookies = false;
   for (size_t i = 0; i < table.size(); ++i) {
     if (!table[i].first) continue;
-    const size_t size = table[i].name_size + table.value_room(i) + 4;
-    ++count;
-    text_size += size;
     names_size += table[i].name_size + 2;
-    if (same_name(table[i].name(), cookie)) others_size = SIZE_MAX;
-    if (request && same_name(table[i].name(), "host")) host_size += table.value_room(i);
+    const Field* field = field_of(from, table[i].name());
+    const bool asked = field != nullptr && wanted.has(*field);
+    if (!all && !asked) continue;
+    known[i] = field;
+    written.set(i);
+    ++count;
+    text_size += table[i].name_size + table.value_room(i) + 4;
+    has_cookies = has_cookies || (field != nullptr && field->buffer == Buffer::HttpCookie);
+    if (field != nullptr && field->buffer == Buffer::HttpHostRaw) host_size += table.value_room(i);
   }
-  others_size = others_size == SIZE_MAX ? text_size : 0;  // the text again, without cookies
+  // The text again, without cookies.
+  const size_t others_size = all && has_cookies ? text_size : 0;
   const Bytes first_line =
-      transaction.view(request ? Buffer::HttpRequestLine : Buffer::HttpStatusLine, from).bytes();
+      all ? transaction.view(request ? Buffer::HttpRequestLine : Buffer::HttpStatusLine, from).bytes()
+          : Bytes();
   const size_t more_size = fields && count > 1 ? (count - 1) * sizeof(Transaction::More) : 0;
-  uint8_t* memory =
-      keep_bytes(transaction, lane,
-                 more_size + (raw ? block.size() : 0) + first_line.size() + 2 + text_size + 2 +
-                     others_size + (names ? names_size + 4 : 0) + host_size);
+  const size_t size = more_size + (raw ? block.size() : 0) + first_line.size() + 2 + text_size + 2 +
+                      others_size + (names ? names_size + 4 : 0) + host_size;
+  if (count == 0 && !all && !raw && !names) return;
+  uint8_t* memory = keep_bytes(transaction, lane, size);
   if (memory == nullptr) return;
 
   auto* more = reinterpret_cast<Transaction::More*>(memory);
@@ -178,18 +215,18 @@ void show_headers(HttpTransaction& transaction, HttpLane& lane, Direction from, 
   Writer others(out.at() + text_size + 2);
   const uint8_t* others_begin = others.at();
   for (size_t i = 0; i < table.size(); ++i) {
-    if (!table[i].first) continue;
+    if (!written[i]) continue;
     const uint8_t* field_begin = out.at();
-    const Bytes name = out.put(table[i].name());
+    out.put(table[i].name());
     out.put(": ");
-    const size_t size = table.write_value(i, out.at());
-    const Bytes value(out.at(), size);
-    out.advance(size);
+    const Bytes value(out.at(), table.write_value(i, out.at()));
+    out.advance(value.size());
     const Bytes field(field_begin, out.at());
     out.put("\r\n");
-    show_field(transaction, from, name, value);
-    if (request && same_name(name, "host")) host = value;
-    if (others_size > 0 && !same_name(name, cookie)) others.put(Bytes(field_begin, out.at()));
+    if (known[i] != nullptr) show_field(transaction, from, *known[i], value);
+    if (known[i] != nullptr && known[i]->buffer == Buffer::HttpHostRaw) host = value;
+    const bool is_cookie = known[i] != nullptr && known[i]->buffer == Buffer::HttpCookie;
+    if (others_size > 0 && !is_cookie) others.put(Bytes(field_begin, out.at()));
     if (!fields) continue;
     if (shown++ == 0) {
       transaction.set(Buffer::HttpHeaderField, from, field);
@@ -198,15 +235,17 @@ void show_headers(HttpTransaction& transaction, HttpLane& lane, Direction from, 
           Buffer::HttpHeaderField, {field.data(), static_cast<uint32_t>(field.size()), 0, 0, true}};
     }
   }
-  const Bytes all(headers, out.at());
-  if (count > 0) out.put("\r\n");
-  transaction.set(Buffer::HttpStart, from, {start, out.at()});
-  const Bytes without_cookies = others_size > 0 ? Bytes(others_begin, others.at()) : all;
-  if (!without_cookies.empty()) transaction.set(Buffer::HttpHeader, from, without_cookies);
+  if (all) {
+    const Bytes text(headers, out.at());
+    if (count > 0) out.put("\r\n");
+    transaction.set(Buffer::HttpStart, from, {start, out.at()});
+    const Bytes without_cookies = others_size > 0 ? Bytes(others_begin, others.at()) : text;
+    if (!without_cookies.empty()) transaction.set(Buffer::HttpHeader, from, without_cookies);
+  }
   if (shown > 1) transaction.more[static_cast<size_t>(from)] = {more, shown - 1};
 
   Writer rest(others.at());
-  if (names && count > 0) {
+  if (names && names_size > 0) {
     const uint8_t* names_begin = rest.at();
     rest.put("\r\n");
     for (size_t i = 0; i < table.size(); ++i) {

@@ -136,6 +136,39 @@ TEST_P(DpiRulesTest, KeepsFlowsThatARuleMayFit) {
   EXPECT_FALSE(end(*free).alerted);
 }
 
+// What nobody asks for is not made; parsers' counters are the stage's.
+TEST_P(DpiRulesTest, BodiesAreDecodedWhereARuleAsks) {
+  const auto talk = [&] {
+    auto flow = open(from_client());
+    handshake(*flow);
+    send(*flow, from_client().payload("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+    send(*flow, from_server().payload("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+                                      "Content-Length: 9\r\n\r\nno gzip!!"));
+    end(*flow);
+  };
+  install_rules("alert http any any -> any any (http.uri; content:\"x\"; sid:1;)\n");
+  talk();
+  EXPECT_EQ(counter("http_transactions"), 1u);
+  EXPECT_EQ(counter("http_decode_errors"), 0u);
+  install_rules("alert http any any -> any any (file.data; content:\"no gzip\"; sid:1;)\n");
+  talk();
+  EXPECT_EQ(counter("http_transactions"), 2u) << "over reloads, too";
+  EXPECT_EQ(counter("http_decode_errors"), 1u);
+  EXPECT_EQ(counter("alerts"), 1u);
+}
+
+// A connection that began under other rules shows what the new ones ask for.
+TEST_P(DpiRulesTest, ASessionGoesOnWithWhatNewRulesAskFor) {
+  install_rules("alert http any any -> any any (http.uri; content:\"x\"; sid:1;)\n");
+  auto flow = open(from_client());
+  handshake(*flow);
+  send(*flow, from_client().payload("GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+  install_rules("alert http any any -> any any (file.data; content:\"EVIL\"; sid:1;)\n");
+  send(*flow, from_server().payload("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL"));
+  EXPECT_EQ(counter("alerts"), 1u);
+  end(*flow);
+}
+
 // Who is the client shows behind packets that were counted for the other side.
 TEST_P(DpiRulesTest, ReadsAFlowWhoseServerWasSeenFirst) {
   install_rules("alert tcp any any -> any any (content:\"uid=0\"; sid:1;)\n"

@@ -244,6 +244,29 @@ TEST(HttpBuffers, WhatNobodyWantsIsNotMade) {
   EXPECT_EQ(played[0].on_wire[0], 1u);
 }
 
+// Each buffer is the same whether others are asked for or not.
+TEST(HttpBuffers, EachIsTheSameAlone) {
+  const Talk talk = {{kClient,
+                      "POST /a%20b?c HTTP/1.1\r\nHost: One.Example:81\r\nCookie: a=1\r\nX: y\r\n"
+                      "User-Agent:  u \r\nCookie: b=2\r\nContent-Length: 1\r\n\r\nz"},
+                     {kServer,
+                      "HTTP/1.1 200 OK\r\nSet-Cookie: c\r\nServer: s\r\nLocation: /l\r\n"
+                      "Content-Type: t\r\nContent-Length: 2\r\n\r\nok"}};
+  const Played everything = play(talk);
+  for (size_t b = 0; b < kBuffers; ++b) {
+    const auto buffer = static_cast<Buffer>(b);
+    How how;
+    how.settings.wanted = buffer_bit(buffer);
+    const Played alone = play(talk, how);
+    for (const Direction of : {kClient, kServer}) {
+      EXPECT_EQ(alone[0].get(buffer, of), everything[0].get(buffer, of)) << b;
+    }
+    if (buffer == Buffer::HttpHeaderField) {
+      EXPECT_EQ(alone[0].fields[0], everything[0].fields[0]);
+    }
+  }
+}
+
 TEST(HttpBuffers, TheRequestIsThereUntilTheResponseIsRead) {
   const Played played = play({{kClient, "GET /u HTTP/1.1\r\nHost: h\r\n\r\n"},
                               {kServer, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"}});
