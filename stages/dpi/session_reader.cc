@@ -22,6 +22,8 @@ namespace {
 // queries of one name (A, AAAA) from one port, some send many.
 constexpr uint16_t kMaxDnsDatagrams = 64;
 
+constexpr uint16_t kFirstUserPort = 1024;  // RFC 6335 section 6: below are system services
+
 // A packet that no packet is: the flow has ended.
 rules::PacketFacts no_packet(const Flow& flow) noexcept {
   rules::PacketFacts facts;
@@ -81,14 +83,15 @@ Ruling SessionReader::read(rte_mbuf* m, Session& session, DpiPart& part, bool ru
       ruling_ = {Verdict::Drop, DpiReason::Stream, false, false, false};
       return ruling_;
     }
-    if (!read_segment(unread)) return ruling_;
+    // Of one that contradicts what has passed, too, rules tell what is in it.
+    read_segment(unread);
   } else if (packet.protocol == IPPROTO_UDP) {
     read_datagram();
   }
   if (detector_ != nullptr) {
     if (!unread) detector_->packet();
     judge();
-    if (ruling_.verdict != Verdict::Pass) ++counters_.signature_drops;
+    count_stopped();
   }
   if (tcp && packet_.in_stream && ruling_.verdict == Verdict::Pass && clear_urgent(m)) {
     ++counters_.urgent_cleared;
@@ -105,8 +108,14 @@ Ruling SessionReader::read_alone(const rules::PacketFacts& packet, uint16_t ingr
   detector_->begin(packet_, facts_, nullptr, nullptr);
   detector_->packet();
   judge();
-  if (ruling_.verdict != Verdict::Pass) ++counters_.signature_drops;
+  count_stopped();
   return ruling_;
+}
+
+void SessionReader::count_stopped() noexcept {
+  if (ruling_.verdict != Verdict::Pass && ruling_.reason == DpiReason::Signature) {
+    ++counters_.signature_drops;
+  }
 }
 
 Ruling SessionReader::end(Session& session, DpiPart& part, bool rules) noexcept {
@@ -153,13 +162,26 @@ void SessionReader::note_handshake(Session& session, const rules::PacketFacts& p
 }
 
 // Of a flow picked up in its middle nobody knows who asked whom: its first bytes
-// tell.
+// tell, else a server's port.
 void SessionReader::orient(Session& session, const rules::PacketFacts& packet) noexcept {
   if (session.oriented || !session.picked_up || session.handshake != 0 || packet.payload.empty()) {
     return;
   }
   session.oriented = true;
-  session.reversed = Dissector::looks_reversed(packet.direction, packet.payload);
+  switch (Dissector::who_says(packet.payload)) {
+    case Dissector::Speaker::Client:
+      session.reversed = packet.direction == Direction::Reply;
+      break;
+    case Dissector::Speaker::Server:
+      session.reversed = packet.direction == Direction::Original;
+      break;
+    case Dissector::Speaker::Unknown: {
+      const auto source = static_cast<size_t>(packet.direction == Direction::Reply);
+      const uint16_t originator = packet.ends.port[source], responder = packet.ends.port[1 - source];
+      session.reversed = originator < kFirstUserPort && responder >= kFirstUserPort;
+      break;
+    }
+  }
   if (!session.reversed) return;
   // What was learnt of either side is the other's, and no byte has been read yet.
   std::destroy_at(&session.stream);
@@ -192,7 +214,7 @@ bool SessionReader::may_acknowledge(Session& session, Direction of, uint8_t port
   return true;
 }
 
-bool SessionReader::read_segment(bool& unread) noexcept {
+void SessionReader::read_segment(bool& unread) noexcept {
   const StreamOptions& options = session_->picked_up ? part_->picked_up : part_->streams;
   const StreamContext context{session_->part->memory, options, counters_.streams};
   StreamSegment segment = stream_segment(packet_);
@@ -221,15 +243,19 @@ bool SessionReader::read_segment(bool& unread) noexcept {
         packet_.in_stream = false;
         break;
       }
+      unread = true;  // it comes again
       [[fallthrough]];
     case StreamResult::BeyondFin:
     case StreamResult::Different:
       ++counters_.stream_drops;
       ruling_ = {Verdict::Drop, DpiReason::Stream, false, false, ruling_.renamed};
-      return false;
+      return;
     case StreamResult::Overload:
     case StreamResult::Unverified:
-      if (!overload()) return false;
+      if (!overload()) {
+        unread = true;
+        return;
+      }
       session_->stream.passed(segment);
       packet_.in_stream = false;  // its own bytes are asked, at least
       break;
@@ -238,7 +264,6 @@ bool SessionReader::read_segment(bool& unread) noexcept {
     if (outcome.readable[static_cast<size_t>(of)]) read_readable(of);
   }
   if (session_->dissector.encrypted()) session_->stream.release();
-  return true;
 }
 
 void SessionReader::read_readable(Direction of) noexcept {

@@ -55,8 +55,9 @@ class SessionReader final : private TransactionSink {
   void advanced(Transaction& transaction, Direction by) noexcept override;
   void finished(Transaction& transaction) noexcept override;
 
-  // False if the packet is not to go on.
-  bool read_segment(bool& unread) noexcept;
+  // `unread`: no rule is to see it, since it lies behind the depth or comes again.
+  void read_segment(bool& unread) noexcept;
+  void count_stopped() noexcept;
   static bool may_acknowledge(Session& session, Direction of, uint8_t port) noexcept;
   void read_readable(Direction of) noexcept;
   void read_datagram() noexcept;

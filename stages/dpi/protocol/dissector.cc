@@ -71,13 +71,13 @@ void Dissector::recognise(DissectorLane& lane, Direction from, std::span<const u
   if (unknown_[0] && unknown_[1]) give_up();
 }
 
-bool Dissector::looks_reversed(Direction from, std::span<const uint8_t> bytes) noexcept {
+Dissector::Speaker Dissector::who_says(std::span<const uint8_t> bytes) noexcept {
   const auto known = [bytes](Direction d) {
     return HttpParser::looks_like(d, bytes) == Recognition::Yes ||
            TlsParser::looks_like(d, bytes) == Recognition::Yes;
   };
-  const Direction other = from == Direction::Original ? Direction::Reply : Direction::Original;
-  return !known(from) && known(other);
+  if (known(Direction::Original)) return Speaker::Client;
+  return known(Direction::Reply) ? Speaker::Server : Speaker::Unknown;
 }
 
 size_t Dissector::bytes(DissectorLane& lane, Direction from, std::span<const uint8_t> readable,

@@ -43,9 +43,9 @@ class Dissector {
     return !finished() && (protocol_ != AppProtocol::None || tunnelled_);
   }
 
-  // Whether a stream's first bytes that were seen, from that side, are a server's
-  // where a client was expected, or the other way round.
-  static bool looks_reversed(Direction from, std::span<const uint8_t> bytes) noexcept;
+  // Whose the first bytes that were seen of a stream are.
+  enum class Speaker : uint8_t { Unknown, Client, Server };
+  static Speaker who_says(std::span<const uint8_t> bytes) noexcept;
 
   // What is readable and not consumed of a TCP stream; see HttpParser::consume.
   // Returns the bytes that it is done with. Where one side's beginning says nothing

@@ -66,6 +66,7 @@ class DpiEvasionTest : public DpiTest {
     burst.push(m);
     stage->process(burst, *policy, part.get());
     const bool passed = meta(m).verdict == Verdict::Pass;
+    last_reason = meta(m).reason;
     sent = *l4_header<rte_tcp_hdr>(m);
     const void* tcp = l4_header<void>(m);
     const uint16_t sum = (meta(m).flags & kMetaIpv6) != 0
@@ -242,6 +243,21 @@ TEST_P(DpiEvasionTest, NobodyAcknowledgesFromTheOtherSide) {
     EXPECT_EQ(passed, server_side == 0);
     EXPECT_EQ(counter("wrong_side"), 1u);
   }
+}
+
+// It is dropped, and rules on packets tell of what it held.
+TEST_P(DpiEvasionTest, WhatContradictsIsToldOf) {
+  install_rules("alert tcp-pkt any any -> any any (content:\"EVIL\"; sid:1;)\n"
+                "alert tcp-stream any any -> any any (content:\"EVIL\"; sid:2;)\n");
+  auto flow = connect();
+  numbers_segments = false;
+  EXPECT_TRUE(client_at(*flow, 1, "GOOD"));
+  EXPECT_FALSE(client_at(*flow, 1, "EVIL"));
+  EXPECT_EQ(kDpiStage.drop_reasons[last_reason - kFirstReason].name, "stream");
+  EXPECT_EQ(counter("signature_drops"), 0u);
+  const auto told = take_events();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].signature_id, 1u);
 }
 
 TEST_P(DpiEvasionTest, NothingIsUrgent) {

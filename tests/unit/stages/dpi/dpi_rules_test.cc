@@ -169,6 +169,18 @@ TEST_P(DpiRulesTest, ASessionGoesOnWithWhatNewRulesAskFor) {
   end(*flow);
 }
 
+// Of a connection picked up in its middle, in a protocol that nobody knows.
+TEST_P(DpiRulesTest, AServiceIsWhereItsPortIs) {
+  install_rules("alert tcp-pkt any any -> any any (content:\"up\"; flow:to_server; sid:1;)\n"
+                "alert tcp-pkt any any -> any any (content:\"down\"; flow:to_client; sid:2;)\n");
+  server_port = 445;
+  auto flow = open(from_server());
+  send(*flow, from_server().payload("\x01 down \x01"));
+  send(*flow, from_client().payload("\x01 up \x01"));
+  EXPECT_EQ(counter("alerts"), 2u);
+  end(*flow);
+}
+
 // Who is the client shows behind packets that were counted for the other side.
 TEST_P(DpiRulesTest, ReadsAFlowWhoseServerWasSeenFirst) {
   install_rules("alert tcp any any -> any any (content:\"uid=0\"; sid:1;)\n"
