@@ -66,17 +66,16 @@ bool has_ip_option(std::string_view name, std::span<const uint8_t> options) noex
   return any_option(options, [kind](uint8_t k, std::span<const uint8_t>) { return k == kind; });
 }
 
-bool flags_hold(const RuleTcpFlags& wanted, uint8_t flags) noexcept {
-  flags &= static_cast<uint8_t>(~wanted.ignored);
+bool fragbits_hold(const RuleFragbits& wanted, uint16_t bits) noexcept {
   switch (wanted.mode) {
-    case RuleTcpFlags::Mode::Exactly:
-      return flags == wanted.flags;
-    case RuleTcpFlags::Mode::AtLeast:
-      return (flags & wanted.flags) == wanted.flags;
-    case RuleTcpFlags::Mode::Any:
-      return (flags & wanted.flags) != 0;
-    case RuleTcpFlags::Mode::None:
-      return (flags & wanted.flags) == 0;
+    case RuleFragbits::Mode::Exactly:
+      return bits == wanted.bits;
+    case RuleFragbits::Mode::More:
+      return (bits & wanted.bits) == wanted.bits && bits != wanted.bits;
+    case RuleFragbits::Mode::Any:
+      return (bits & wanted.bits) != 0;
+    case RuleFragbits::Mode::NotAll:
+      return (bits & wanted.bits) != wanted.bits;
   }
   return false;
 }
@@ -84,7 +83,7 @@ bool flags_hold(const RuleTcpFlags& wanted, uint8_t flags) noexcept {
 bool tcp_holds(const RulePacketTests& t, const PacketFacts& p) noexcept {
   if (!t.flags && !t.seq && !t.ack && !t.window && !t.tcp_mss) return true;
   if (p.protocol != IPPROTO_TCP || p.l4.size() < kTcpHeader) return false;
-  if (t.flags && !flags_hold(*t.flags, p.l4[13])) return false;
+  if (t.flags && !holds(*t.flags, p.l4[13])) return false;
   if (t.seq && !t.seq->holds(u32(p.l4, 4))) return false;
   if (t.ack && !t.ack->holds(u32(p.l4, 8))) return false;
   if (t.window && !t.window->holds(u16(p.l4, 14))) return false;
@@ -114,9 +113,7 @@ bool ip_holds(const RulePacketTests& t, const PacketFacts& p) noexcept {
   }
   if (t.same_ip && p.ends.address[0] != p.ends.address[1]) return false;
   if (t.ip_id && (!v4 || !t.ip_id->holds(u16(p.ip, 4)))) return false;
-  if (t.fragbits_mask && (!v4 || (u16(p.ip, 6) & *t.fragbits_mask) != *t.fragbits_value)) {
-    return false;
-  }
+  if (t.fragbits && (!v4 || !fragbits_hold(*t.fragbits, u16(p.ip, 6) & kFragbits))) return false;
   if (t.fragoffset && (!v4 || !t.fragoffset->holds(u16(p.ip, 6) & 0x1fff))) return false;
   return !t.ip_options || (v4 && has_ip_option(*t.ip_options, p.ip.subspan(kIpv4Header)));
 }
@@ -166,6 +163,22 @@ size_t icmp_header_size(std::span<const uint8_t> message, bool ipv6) noexcept {
     }
   }
   return std::min(size, message.size());
+}
+
+bool holds(const RuleTcpFlags& wanted, uint8_t flags) noexcept {
+  if (wanted.flags == 0 && flags != 0) return wanted.mode == RuleTcpFlags::Mode::NotAll;
+  flags &= static_cast<uint8_t>(~wanted.ignored);
+  switch (wanted.mode) {
+    case RuleTcpFlags::Mode::Exactly:
+      return flags == wanted.flags;
+    case RuleTcpFlags::Mode::AtLeast:
+      return (flags & wanted.flags) == wanted.flags;
+    case RuleTcpFlags::Mode::Any:
+      return (flags & wanted.flags) != 0;
+    case RuleTcpFlags::Mode::NotAll:
+      return (flags & wanted.flags) != wanted.flags;
+  }
+  return false;
 }
 
 bool holds(const RulePacketTests& tests, const PacketFacts& packet,

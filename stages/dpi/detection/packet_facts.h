@@ -30,17 +30,28 @@ struct PacketFacts {
   std::span<const uint8_t> payload;  // behind it
 };
 
+// Which flow it is: an entry of the flow table serves many, one after another.
+struct FlowIdentity {
+  uint64_t entry = 0;  // of the table
+  uint64_t began_ns = 0;
+};
+
 struct FlowFacts {
   bool established = false;  // TCP: handshake seen; else: both ends have spoken
   AppProtocol app = AppProtocol::None;
   bool app_decided = false;  // None means: none of those that are known
+  bool encrypted = false;    // from here on: payload says nothing
   uint64_t stream_bytes[2] = {0, 0};  // read so far, by Direction
   const FlowContext* context = nullptr;
+  FlowIdentity identity;
 };
 
 // Bytes of an ICMP message that are its header, of those that are there: eight, and
 // more where a type has more fields (RFC 792, 950, 1256).
 size_t icmp_header_size(std::span<const uint8_t> message, bool ipv6) noexcept;
+
+// Whether a TCP header's flags are as the rule wants them.
+bool holds(const RuleTcpFlags& wanted, uint8_t flags) noexcept;
 
 // Whether all the tests hold. Tests of a header that the packet lacks don't.
 bool holds(const RulePacketTests& tests, const PacketFacts& packet, const FlowFacts& flow) noexcept;

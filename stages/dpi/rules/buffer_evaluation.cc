@@ -22,6 +22,9 @@ namespace {
 constexpr int64_t kFar = int64_t{1} << 48;
 // What calling PCRE2 costs, in bytes searched.
 constexpr uint64_t kPcreCall = 64;
+// To the packet's budget alone: a step, and how much more a byte costs in PCRE2.
+constexpr uint64_t kStep = 32;
+constexpr uint64_t kPcreByte = 8;
 
 uint64_t masked(uint64_t value, uint32_t mask) noexcept {
   return mask == 0 ? value : (value & mask) >> __builtin_ctz(mask);
@@ -45,8 +48,14 @@ BufferEvaluation::BufferEvaluation(const MatchProgram& program, const BufferView
   scratch.slow_pcre_calls_ = 0;
 }
 
+MatchResult BufferEvaluation::match() noexcept {
+  if (from(0, 0) == Outcome::Match) return MatchResult::Yes;
+  if (exhausted_ || cut_) return MatchResult::Cut;
+  return lacking_ ? MatchResult::No : MatchResult::Never;
+}
+
 bool BufferEvaluation::count_step() noexcept {
-  if (++steps_ < kMaxMatchSteps) return true;
+  if (++steps_ < kMaxMatchSteps && scratch_.spend(kStep)) return true;
   if (!exhausted_) ++scratch_.limits_.steps;
   exhausted_ = true;
   return false;
@@ -54,7 +63,7 @@ bool BufferEvaluation::count_step() noexcept {
 
 bool BufferEvaluation::charge(uint64_t bytes) noexcept {
   searched_ += bytes;
-  if (searched_ <= kMaxSearchedBytes) return true;
+  if (searched_ <= kMaxSearchedBytes && scratch_.spend(bytes)) return true;
   if (!exhausted_) ++scratch_.limits_.steps;
   exhausted_ = true;
   return false;
@@ -172,10 +181,14 @@ int64_t BufferEvaluation::find(const ContentStep& content, Range range) noexcept
     if (range.end < end_) return -1;
     range.begin = std::max(range.begin, range.end - size);
   }
-  if (range.end - range.begin < size) return -1;
+  if (range.end - range.begin < size) {
+    if (range.end >= end_) lacks();
+    return -1;
+  }
   const auto length = static_cast<size_t>(range.end - range.begin);
   const size_t found = content.needle.find(at(range.begin), length);
   const bool none = found == Needle::kNotFound;
+  if (none && range.end >= end_) lacks();
   if (!charge(none ? length : found) || none) return -1;
   return range.begin + static_cast<int64_t>(found);
 }
@@ -214,16 +227,18 @@ BufferEvaluation::Outcome BufferEvaluation::retry(const ContentStep& content, si
 PcreExpression::Result BufferEvaluation::search(const PcreStep& pcre, int64_t base, int64_t start,
                                                 Range& found) noexcept {
   const auto left = static_cast<uint64_t>(std::max<int64_t>(end_ - start, 0));
-  if (!charge(kPcreCall + (pcre.expression->anchored() ? 0 : left))) {
-    return PcreExpression::Result::LimitHit;
-  }
+  const uint64_t bytes = kPcreCall + (pcre.expression->anchored() ? 0 : left);
+  if (!charge(bytes)) return PcreExpression::Result::LimitHit;
   PcreExpression::Match match{};
   const auto result = pcre.expression->search({at(base), static_cast<size_t>(end_ - base)},
                                               static_cast<size_t>(start - base), scratch_, match);
-  if (result == PcreExpression::Result::LimitHit &&
-      scratch_.slow_pcre_calls_ >= kMaxSlowPcreCalls) {
+  const bool too_slow = scratch_.slow_pcre_calls_ >= kMaxSlowPcreCalls;
+  if (!scratch_.spend((kPcreByte - 1) * bytes) ||
+      (result == PcreExpression::Result::LimitHit && too_slow)) {
     exhausted_ = true;  // it would be as slow at the next occurrence
   }
+  cut_ = cut_ || result == PcreExpression::Result::LimitHit;
+  if (result == PcreExpression::Result::NoMatch) lacks();
   if (result == PcreExpression::Result::Match) {
     found = {base + static_cast<int64_t>(match.begin), base + static_cast<int64_t>(match.end)};
   }
@@ -261,17 +276,17 @@ BufferEvaluation::Outcome BufferEvaluation::retry(const PcreStep& pcre, size_t i
 
 // ---- numbers ----
 
-bool BufferEvaluation::read(const RuleBytes& bytes, int64_t previous, Read& out) const noexcept {
+bool BufferEvaluation::read(const RuleBytes& bytes, int64_t previous, Read& out) noexcept {
   int64_t offset = 0;
   uint64_t count = 0;
-  if (begin_ == end_ || !position(bytes.offset, offset) || !number(bytes.count, count)) {
-    return false;
-  }
+  if (begin_ == end_) return lacks();
+  if (!position(bytes.offset, offset) || !number(bytes.count, count)) return false;
   const bool text = bytes.text_base != 0;
   if (count > (text ? kMaxTextNumber : kMaxBinaryNumber) || (text && count == 0)) return false;
   const int64_t begin = offset + (bytes.relative ? previous : 0);
   const int64_t end = begin + static_cast<int64_t>(count);
-  if (begin < 0 || end > end_ || (count > 0 && bytes.relative && begin >= end_)) return false;
+  if (begin < 0) return false;
+  if (end > end_ || (count > 0 && bytes.relative && begin >= end_)) return lacks();
   if (count > 0 && begin < begin_) return false;
   if (count == 0) {  // byte_jump:0,... goes by its post_offset alone
     out = {0, begin, begin};
@@ -333,7 +348,7 @@ bool BufferEvaluation::pass(const RuleByteJump& jump, int64_t& previous) noexcep
   const int64_t base = jump.from_beginning ? 0 : jump.from_end ? end_ : there.end;
   int64_t target = 0;
   if (__builtin_add_overflow(base, static_cast<int64_t>(far), &target)) return false;
-  if (target >= end_) return false;
+  if (target >= end_) return lacks();
   previous = std::max<int64_t>(target, 0);
   return true;
 }
@@ -382,19 +397,21 @@ bool BufferEvaluation::pass(const RuleByteMath& math, int64_t& previous) noexcep
 
 // ---- sizes ----
 
-bool BufferEvaluation::pass(const RuleIsDataAt& data_at, int64_t previous) const noexcept {
+bool BufferEvaluation::pass(const RuleIsDataAt& data_at, int64_t previous) noexcept {
   int64_t place = 0;
   if (!position(data_at.position, place)) return false;
   // A relative position may be the end itself, an absolute one may not.
   const bool there = data_at.relative ? previous + place <= end_ : place < end_;
+  if (!there && !data_at.negated) return lacks();
   return there != data_at.negated;
 }
 
-bool BufferEvaluation::pass(const RuleBsize& size) const noexcept {
+bool BufferEvaluation::pass(const RuleBsize& size) noexcept {
   const RuleRange& range = size.range;
   if (complete_) return range.holds(end_);
   // More bytes can only make it larger.
-  return range.negated ? end_ > range.high : end_ >= range.low && range.high == INT64_MAX;
+  if (range.negated ? end_ > range.high : end_ >= range.low && range.high == INT64_MAX) return true;
+  return !range.negated && end_ > range.high ? false : lacks();
 }
 
 }  // namespace sluice::rules

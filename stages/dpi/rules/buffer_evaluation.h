@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "stages/dpi/buffer.h"
+#include "stages/dpi/rules/buffer_matcher.h"
 #include "stages/dpi/rules/match_program.h"
 #include "stages/dpi/rules/match_scratch.h"
 
@@ -19,7 +20,7 @@ class BufferEvaluation {
   BufferEvaluation(const MatchProgram& program, const BufferView& view,
                    MatchScratch& scratch) noexcept;
 
-  bool matches() noexcept { return from(0, 0) == Outcome::Match; }
+  MatchResult match() noexcept;
 
  private:
   // GiveUp: no other occurrence of what came before can help.
@@ -41,8 +42,8 @@ class BufferEvaluation {
   bool pass(const RuleByteJump& jump, int64_t& previous) noexcept;
   bool pass(const RuleByteExtract& extract, int64_t& previous) noexcept;
   bool pass(const RuleByteMath& math, int64_t& previous) noexcept;
-  bool pass(const RuleIsDataAt& at, int64_t previous) const noexcept;
-  bool pass(const RuleBsize& size) const noexcept;
+  bool pass(const RuleIsDataAt& at, int64_t previous) noexcept;
+  bool pass(const RuleBsize& size) noexcept;
 
   bool range_of(const ContentStep& content, int64_t previous, Range& range) const noexcept;
   int64_t find(const ContentStep& content, Range range) noexcept;
@@ -51,7 +52,7 @@ class BufferEvaluation {
     int64_t begin;
     int64_t end;  // behind the bytes that belonged to the number
   };
-  bool read(const RuleBytes& bytes, int64_t previous, Read& out) const noexcept;
+  bool read(const RuleBytes& bytes, int64_t previous, Read& out) noexcept;
   PcreExpression::Result search(const PcreStep& pcre, int64_t base, int64_t start,
                                 Range& found) noexcept;
 
@@ -61,6 +62,11 @@ class BufferEvaluation {
   const uint8_t* at(int64_t position) const noexcept { return data_ + (position - begin_); }
   bool count_step() noexcept;
   bool charge(uint64_t bytes) noexcept;
+  // What fails for want of bytes that may still come.
+  bool lacks() noexcept {
+    lacking_ = lacking_ || !complete_;
+    return false;
+  }
 
   const MatchProgram& program_;
   MatchScratch& scratch_;
@@ -71,6 +77,8 @@ class BufferEvaluation {
   uint32_t steps_ = 0;
   uint64_t searched_ = 0;
   bool exhausted_ = false;
+  bool cut_ = false;      // what was not found was not looked for to the end
+  bool lacking_ = false;  // something failed that more bytes might make good
 };
 
 }  // namespace sluice::rules

@@ -194,16 +194,18 @@ std::optional<BufferMatcher> BufferMatcher::compile(const RuleBufferMatch& match
   return BufferMatcher(std::move(program));
 }
 
-bool BufferMatcher::matches(const BufferView& view, MatchScratch& scratch) const noexcept {
-  if (!view.present()) return false;
+MatchResult BufferMatcher::match(const BufferView& view, MatchScratch& scratch) const noexcept {
+  if (!view.present()) return MatchResult::No;
   const MatchProgram& program = *program_;
+  const MatchResult not_yet = view.complete ? MatchResult::Never : MatchResult::No;
   if (!program.transforms.empty()) {
     BufferView other = view;
-    if (!scratch.transforms_->run(program.transforms, other, scratch.limits_)) return false;
-    return BufferEvaluation(program, other, scratch).matches();
+    if (!scratch.transforms_->run(program.transforms, other, scratch.limits_)) return not_yet;
+    const MatchResult result = BufferEvaluation(program, other, scratch).match();
+    return result == MatchResult::Never ? not_yet : result;
   }
-  if (view.offset + view.size < program.min_size) return false;
-  return BufferEvaluation(program, view, scratch).matches();
+  if (view.offset + view.size < program.min_size) return not_yet;
+  return BufferEvaluation(program, view, scratch).match();
 }
 
 Buffer BufferMatcher::buffer() const noexcept {

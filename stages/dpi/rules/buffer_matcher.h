@@ -24,6 +24,13 @@ namespace sluice::rules {
 
 struct MatchProgram;
 
+enum class MatchResult : uint8_t {
+  Yes,
+  No,     // not yet: more bytes behind those that are there may change it
+  Never,  // whatever follows in this buffer
+  Cut,    // a limit of MatchScratch was hit: nobody knows
+};
+
 // Immutable, shared by all workers.
 class BufferMatcher {
  public:
@@ -40,7 +47,11 @@ class BufferMatcher {
   // except that their size (bsize, urilen) is judged once it cannot change the answer any
   // more. Offsets and depths count from the whole buffer's start: what lies in
   // front of view.offset is not seen, and what must lie there is not found. Takes no memory.
-  bool matches(const BufferView& view, MatchScratch& scratch) const noexcept;
+  // No instead of Never is possible where telling them apart would cost more.
+  MatchResult match(const BufferView& view, MatchScratch& scratch) const noexcept;
+  bool matches(const BufferView& view, MatchScratch& scratch) const noexcept {
+    return match(view, scratch) == MatchResult::Yes;
+  }
 
   Buffer buffer() const noexcept;
   std::optional<Direction> side() const noexcept;

@@ -51,7 +51,7 @@ void read_flags(RuleBuilder& rule, const RuleValue& written) {
     if (std::exchange(sign, true)) refuse(field, "one of +, *, !");
     flags.mode = c == '+'   ? RuleTcpFlags::Mode::AtLeast
                  : c == '*' ? RuleTcpFlags::Mode::Any
-                            : RuleTcpFlags::Mode::None;
+                            : RuleTcpFlags::Mode::NotAll;
   }
   if (letters.empty()) refuse(field, "letters of FSRPAUEC12, or 0");
   if (letters != "0") flags.flags = flag_bits(field, letters);
@@ -112,28 +112,24 @@ void read_fragbits(RuleBuilder& rule, const RuleValue& written) {
   static constexpr uint16_t kMore = 0x2000, kDont = 0x4000, kReserved = 0x8000;
   rule.packet_test();
   const RuleValue value = maybe_unquoted(written);
-  uint16_t bits = 0;
-  char sign = '=';
+  using Mode = RuleFragbits::Mode;
+  RuleFragbits asked;
+  bool sign = false;
   for (const char c : value.text) {
     if (c == 'M') {
-      bits |= kMore;
+      asked.bits |= kMore;
     } else if (c == 'D') {
-      bits |= kDont;
+      asked.bits |= kDont;
     } else if (c == 'R') {
-      bits |= kReserved;
-    } else if ((c == '+' || c == '*' || c == '!') && sign == '=') {
-      sign = c;
+      asked.bits |= kReserved;
+    } else if ((c == '+' || c == '*' || c == '!') && !std::exchange(sign, true)) {
+      asked.mode = c == '+' ? Mode::More : c == '*' ? Mode::Any : Mode::NotAll;
     } else {
       refuse(value, "letters of MDR with +, * or !");
     }
   }
-  if (bits == 0) refuse(value, "letters of MDR with +, * or !");
-  if (sign == '*' && (bits & (bits - 1)) != 0) {
-    refuse_unsupported(value, "any of several bits", "+, !, or one bit");
-  }
-  const uint16_t mask = sign == '=' ? kMore | kDont | kReserved : bits;
-  rule.set_once(rule.rule().packet.fragbits_mask, mask);
-  rule.rule().packet.fragbits_value = sign == '!' ? uint16_t{0} : bits;
+  if (asked.bits == 0) refuse(value, "letters of MDR with +, * or !");
+  rule.set_once(rule.rule().packet.fragbits, asked);
 }
 
 void read_sameip(RuleBuilder& rule, const RuleValue&) {
@@ -189,7 +185,7 @@ constexpr Keyword kKeywords[] = {
 
 bool RulePacketTests::any() const noexcept {
   return dsize || flags || ttl || itype || icode || icmp_id || icmp_seq || ip_id || seq || ack ||
-         window || tcp_mss || !ip_proto.empty() || ip_options || fragbits_mask || fragoffset ||
+         window || tcp_mss || !ip_proto.empty() || ip_options || fragbits || fragoffset ||
          same_ip || stream_size;
 }
 

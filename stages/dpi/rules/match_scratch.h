@@ -16,7 +16,7 @@ namespace sluice::rules {
 
 // Evaluations that were cut short; each of them said "no match", as it would in Suricata.
 struct MatchLimits {
-  uint64_t steps = 0;       // kMaxMatchSteps or kMaxSearchedBytes exceeded
+  uint64_t steps = 0;       // kMaxMatchSteps, kMaxSearchedBytes or the budget exceeded
   uint64_t pcre = 0;        // PCRE2's match limit, depth limit, memory, or kMaxSlowPcreCalls
   uint64_t transforms = 0;  // not cut short, but only kMaxTransformBytes were looked at
 };
@@ -44,6 +44,21 @@ class MatchScratch {
 
   const MatchLimits& limits() const noexcept { return limits_; }
 
+  // What all evaluations of one packet may cost together, in bytes searched; a
+  // step, a call of PCRE2 and a byte that it looks at cost several. Without this
+  // call there is no bound beyond each evaluation's.
+  void begin_packet(uint64_t budget) noexcept { budget_ = budget; }
+  // False, and for good until the next begin_packet(), if so much is not left.
+  bool spend(uint64_t bytes) noexcept {
+    if (bytes > budget_) {
+      budget_ = 0;
+      return false;
+    }
+    budget_ -= bytes;
+    return true;
+  }
+  bool spent() const noexcept { return budget_ == 0; }
+
  private:
   friend class BufferMatcher;
   friend class BufferEvaluation;
@@ -66,6 +81,7 @@ class MatchScratch {
   std::array<uint64_t, kMaxRuleVariables> variables_{};
   uint32_t variables_set_ = 0;    // bit i: variables_[i] has a value
   uint32_t slow_pcre_calls_ = 0;  // of the evaluation under way
+  uint64_t budget_ = UINT64_MAX;
   MatchLimits limits_;
 };
 static_assert(kMaxRuleVariables <= 32);

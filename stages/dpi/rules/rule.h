@@ -142,11 +142,28 @@ struct RuleFlow {
 };
 
 struct RuleTcpFlags {
-  enum class Mode : uint8_t { Exactly, AtLeast, Any, None };
+  enum class Mode : uint8_t {
+    Exactly,
+    AtLeast,  // +
+    Any,      // *
+    NotAll,   // !: at least one of them is missing; of none (!0): there is a flag
+  };
   Mode mode = Mode::Exactly;
   uint8_t flags = 0;
   uint8_t ignored = 0;
 };
+
+struct RuleFragbits {
+  enum class Mode : uint8_t {
+    Exactly,
+    More,    // +: these and another one
+    Any,     // *
+    NotAll,  // !
+  };
+  Mode mode = Mode::Exactly;
+  uint16_t bits = 0;  // as in the IPv4 header's field of flags and offset
+};
+inline constexpr uint16_t kFragbits = 0xe000;
 
 // Each test that is there must hold.
 struct RulePacketTests {
@@ -155,7 +172,7 @@ struct RulePacketTests {
   std::optional<RuleRange> ttl, itype, icode, icmp_id, icmp_seq, ip_id, seq, ack, window, tcp_mss;
   std::vector<RuleRange> ip_proto;  // all must hold
   std::optional<std::string> ip_options;  // ipopts: name as in the language
-  std::optional<uint16_t> fragbits_mask, fragbits_value;
+  std::optional<RuleFragbits> fragbits;
   std::optional<RuleRange> fragoffset;
   bool same_ip = false;
   struct StreamSize {

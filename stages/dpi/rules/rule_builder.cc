@@ -51,6 +51,10 @@ size_t RuleBuilder::find_slot(const BufferKeyword& keyword,
 
 size_t RuleBuilder::slot_of(const BufferKeyword& buffer) {
   need(buffer.apps);
+  // Said within the sticky buffer that it means, it is what is asked of that.
+  if (sticky_ && sticky_->keyword->buffer == buffer.buffer && sticky_->transforms.empty()) {
+    return slot();
+  }
   return find_slot(buffer, {});
 }
 

@@ -54,6 +54,8 @@ class RangeSet {
     ranges_ = std::move(gaps);
   }
 
+  // Ascending, apart from each other.
+  const std::vector<Range>& ranges() const noexcept { return ranges_; }
   bool empty() const noexcept { return ranges_.empty(); }
   bool is_all() const noexcept {
     return ranges_.size() == 1 && ranges_[0].first == 0 && ranges_[0].last == kMax;

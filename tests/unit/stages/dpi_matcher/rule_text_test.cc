@@ -15,6 +15,15 @@ namespace {
 
 using namespace std::string_view_literals;
 
+std::optional<BufferMatcher> matcher_of(const std::string& options, PcreCache& cache) {
+  RuleLoader loader(RuleLoadOptions{});
+  loader.add_text("test.rules", "alert tcp any any -> any any (" + options + " sid:1;)\n");
+  ConfigErrors errors;
+  std::string why;
+  const LoadedRules loaded = loader.finish(errors);
+  return BufferMatcher::compile(loaded.rules.at(0).buffers.at(0), cache, why);
+}
+
 bool holds_text(const std::string& options, std::string_view bytes) {
   RuleLoader loader(RuleLoadOptions{});
   loader.add_text("test.rules", "alert tcp any any -> any any (" + options + " sid:1;)\n");
@@ -86,6 +95,59 @@ TEST(MatcherRuleText, MeansWhatItSays) {
        true},
   };
   for (const auto& c : cases) EXPECT_EQ(holds_text(c.options, c.bytes), c.match) << c.options;
+}
+
+// What more bytes may still change, and what they cannot.
+TEST(MatcherRuleText, SaysWhetherMoreBytesMayHelp) {
+  using enum MatchResult;
+  struct {
+    const char* options;
+    std::string_view bytes;
+    MatchResult growing;
+  } const cases[] = {
+      {"content:\"abc\";", "xxabc", Yes},
+      {"content:\"abc\";", "xxab", No},
+      {"content:\"abc\"; startswith;", "a", No},
+      {"content:\"abc\"; startswith;", "xbcd", Never},
+      {"content:\"abc\"; offset:2; depth:4;", "..abxx.", Never},
+      {"content:\"abc\"; content:\"x\"; depth:1;", "..abc", Never},
+      {"content:\"abc\"; content:\"x\"; within:1;", "abc.", No},  // another abc may follow
+      {"content:\"a\"; startswith; content:\"x\"; within:1;", "a..", Never},
+      {"content:!\"abc\"; content:\"x\";", "abc", Never},
+      {"content:\"x\"; content:!\"abc\";", "xabc", Never},
+      {"pcre:\"/abc/\";", "ab", No},
+      {"isdataat:10;", "ab", No},
+      {"isdataat:!1;", "abc", Never},
+      {"http.uri; bsize:2;", "abc", Never},
+      {"http.uri; bsize:4;", "abc", No},
+      {"http.uri; bsize:>4;", "abc", No},
+      {"byte_test:1,=,1,0;", "\x02", Never},
+      {"byte_test:1,=,1,4;", "\x02", No},
+  };
+  for (const auto& c : cases) {
+    PcreCache cache;
+    MatchScratch scratch;
+    const auto matcher = matcher_of(c.options, cache);
+    ASSERT_TRUE(matcher) << c.options;
+    BufferView view = whole(c.bytes);
+    EXPECT_EQ(matcher->match(view, scratch), c.growing == Yes ? Yes : Never) << c.options << " whole";
+    view.complete = false;
+    EXPECT_EQ(matcher->match(view, scratch), c.growing) << c.options;
+  }
+}
+
+TEST(MatcherRuleText, APacketsBudgetEndsItsEvaluations) {
+  PcreCache cache;
+  MatchScratch scratch;
+  const auto matcher = matcher_of("content:\"abc\";", cache);
+  const std::string bytes(1000, 'x');
+  scratch.begin_packet(2500);
+  EXPECT_EQ(matcher->match(whole(bytes), scratch), MatchResult::Never);
+  EXPECT_EQ(matcher->match(whole(bytes), scratch), MatchResult::Never);
+  EXPECT_EQ(matcher->match(whole(bytes), scratch), MatchResult::Cut);
+  EXPECT_TRUE(scratch.spent());
+  scratch.begin_packet(2500);
+  EXPECT_EQ(matcher->match(whole(bytes), scratch), MatchResult::Never);
 }
 
 }  // namespace

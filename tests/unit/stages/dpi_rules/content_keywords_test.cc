@@ -174,6 +174,8 @@ TEST(ContentKeyword, BsizeAndUrilen) {
   EXPECT_EQ(item<RuleBsize>(urilen).range.high, 19);
   EXPECT_EQ(with("urilen:<5,norm;").buffers[0].buffer, Buffer::HttpUri);
   EXPECT_EQ(with("urilen: >5 , raw;").buffers[0].buffer, Buffer::HttpUriRaw);
+  EXPECT_EQ(items(with("http.uri; urilen:<4;")).size(), 1u) << "something is asked of the buffer";
+  EXPECT_EQ(items(with("http.uri; urilen:<4; content:\"/\";")).size(), 2u);
   static constexpr BadOptions kBad[] = {
       {"content:\"a\"; @bsize:5;", "bsize", "no sticky buffer before it"},
       {"http.uri; bsize:@x;", "bsize", "\"x\""},
@@ -184,6 +186,7 @@ TEST(ContentKeyword, BsizeAndUrilen) {
       {"urilen:>@65535;", "urilen", "> 65535"},
       {"urilen:5,@both;", "urilen", "\"both\""},
       {"urilen:5,raw,@5;", "urilen", "\"5\""},
+      {"@http.uri; urilen:5,raw;", "http.uri", "nothing that is asked of it"},
   };
   expect_refused(kBad);
 }

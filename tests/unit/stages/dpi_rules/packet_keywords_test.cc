@@ -74,7 +74,7 @@ TEST(PacketKeyword, TcpFlags) {
   EXPECT_EQ(flags("+SA").mode, Mode::AtLeast);
   EXPECT_EQ(flags("SA+").mode, Mode::AtLeast);
   EXPECT_EQ(flags("*FR").mode, Mode::Any);
-  EXPECT_EQ(flags("!A").mode, Mode::None);
+  EXPECT_EQ(flags("!A").mode, Mode::NotAll);
   EXPECT_EQ(flags("S,12").ignored, 0xc0);
   EXPECT_EQ(flags("S, CE").ignored, 0xc0);
   EXPECT_EQ(with("tcp.flags:S;").packet.flags->flags, 2);
@@ -110,23 +110,21 @@ TEST(PacketKeyword, IpHeader) {
        {"rr", "eol", "nop", "ts", "sec", "esec", "lsrr", "ssrr", "satid", "any"}) {
     EXPECT_EQ(with(std::string("ipopts:") + name + ';').packet.ip_options, name);
   }
-  const Rule exact = with("fragbits:MD;");
-  EXPECT_EQ(exact.packet.fragbits_mask, 0xe000);
-  EXPECT_EQ(exact.packet.fragbits_value, 0x6000);
-  const Rule plus = with("fragbits:+R;");
-  EXPECT_EQ(plus.packet.fragbits_mask, 0x8000);
-  EXPECT_EQ(plus.packet.fragbits_value, 0x8000);
-  const Rule none = with("fragbits:!MD;");
-  EXPECT_EQ(none.packet.fragbits_mask, 0x6000);
-  EXPECT_EQ(none.packet.fragbits_value, 0);
-  EXPECT_EQ(with("fragbits:*M;").packet.fragbits_value, 0x2000);
+  using Mode = RuleFragbits::Mode;
+  const auto bits = [](const char* options) { return with(options).packet.fragbits.value(); };
+  EXPECT_EQ(bits("fragbits:MD;").bits, 0x6000);
+  EXPECT_EQ(bits("fragbits:MD;").mode, Mode::Exactly);
+  EXPECT_EQ(bits("fragbits:+R;").bits, 0x8000);
+  EXPECT_EQ(bits("fragbits:+R;").mode, Mode::More);
+  EXPECT_EQ(bits("fragbits:!MD;").mode, Mode::NotAll);
+  EXPECT_EQ(bits("fragbits:*MD;").mode, Mode::Any);
   EXPECT_TRUE(with("sameip;").packet.same_ip);
   static constexpr BadOptions kBad[] = {
       {"ipopts:@xx;", "ipopts", "\"xx\""},
       {"ipopts:rr; @ipopts:any;", "ipopts", "a second one"},
       {"fragbits:@X;", "fragbits", "\"X\""},
       {"fragbits:@+;", "fragbits", "\"+\""},
-      {"fragbits:@*MD;", "fragbits", "any of several", kUnsupported},
+      {"fragbits:@+!M;", "fragbits", "\"+!M\""},
       {"sameip:@1;", "sameip", "\"1\""},
       {"sameip; @sameip;", "sameip", "a second one"},
   };
