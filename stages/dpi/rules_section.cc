@@ -118,6 +118,7 @@ std::shared_ptr<const rules::RuleSet> compile_rules(ConfigSection section, Compi
   try {
     rules::DatabaseCache cache(cache_folder);
     auto set = compiler.finish(cache);
+    cache.prune();
     if (!cache.problem().empty() && set->size() != 0) {
       context.remarks.push_back("rules: compiled patterns are not kept: " + cache.problem());
     }

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
@@ -24,6 +26,12 @@ namespace {
 
 constexpr size_t kMaxFileBytes = size_t{1} << 30;
 constexpr size_t kDigestBytes = 32;
+// To be changed with what is asked of Hyperscan (mode, flags, tuning) or with a
+// file's form: files of another kind have other names.
+constexpr std::string_view kFormat = "2";
+constexpr std::string_view kSuffix = ".hsdb";
+// A write takes no longer.
+constexpr std::chrono::hours kStale{1};
 
 using Digest = std::array<uint8_t, kDigestBytes>;
 
@@ -69,6 +77,7 @@ Digest digest_of(std::string_view bytes) {
 
 std::string file_name(std::span<const DatabaseCache::Literal> literals) {
   Hash hash;
+  hash.add(kFormat);
   hash.add(hs_version());
   const hs_platform_info_t here = platform();
   hash.add({reinterpret_cast<const char*>(&here.cpu_features), sizeof here.cpu_features});
@@ -79,7 +88,7 @@ std::string file_name(std::span<const DatabaseCache::Literal> literals) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string name;
   for (const uint8_t byte : hash.finish()) name += {kHex[byte >> 4], kHex[byte & 15]};
-  return name + ".hsdb";
+  return name + std::string(kSuffix);
 }
 
 class Descriptor {
@@ -115,7 +124,8 @@ bool is_private(const struct stat& about) {
 
 }  // namespace
 
-DatabaseCache::DatabaseCache(std::string folder) : folder_(std::move(folder)) {
+DatabaseCache::DatabaseCache(std::string folder, CacheLimits limits)
+    : folder_(std::move(folder)), limits_(limits) {
   if (folder_.empty()) return;
   std::error_code error;
   std::filesystem::create_directories(std::filesystem::path(folder_).parent_path(), error);
@@ -131,8 +141,10 @@ DatabaseCache::DatabaseCache(std::string folder) : folder_(std::move(folder)) {
 }
 
 std::shared_ptr<const hs_database_t> DatabaseCache::literals(std::span<const Literal> literals) {
-  const std::string file = folder_.empty() ? "" : folder_ + "/" + file_name(literals);
+  const std::string name = folder_.empty() ? "" : file_name(literals);
+  const std::string file = folder_.empty() ? "" : folder_ + "/" + name;
   if (!file.empty()) {
+    used_.insert(name);
     if (auto known = read(file)) {
       ++hits_;
       return known;
@@ -185,6 +197,7 @@ std::shared_ptr<const hs_database_t> DatabaseCache::read(const std::string& file
   if (std::memcmp(digest.data(), bytes.data(), kDigestBytes) != 0) return nullptr;
   hs_database_t* database = nullptr;
   if (hs_deserialize_database(body.data(), body.size(), &database) != HS_SUCCESS) return nullptr;
+  futimens(fd.get(), nullptr);  // prune() goes by the last use
   return own(database);
 }
 
@@ -193,11 +206,10 @@ void DatabaseCache::write(const std::string& file, const hs_database_t* database
   size_t size = 0;
   if (hs_serialize_database(database, &bytes, &size) != HS_SUCCESS) return;
   const std::unique_ptr<char, void (*)(void*)> owner(bytes, std::free);
-  const std::string fresh = file + "." + std::to_string(getpid());
+  std::string fresh = file + ".XXXXXX";
   bool good = false;
   {
-    const Descriptor fd(
-        open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const Descriptor fd(mkostemp(fresh.data(), O_CLOEXEC));
     if (fd.get() < 0) {
       problem_ = fresh + ": " + std::strerror(errno);
       return;
@@ -208,6 +220,41 @@ void DatabaseCache::write(const std::string& file, const hs_database_t* database
   if (good && rename(fresh.c_str(), file.c_str()) == 0) return;
   problem_ = file + ": " + std::strerror(errno);
   unlink(fresh.c_str());
+}
+
+void DatabaseCache::prune() {
+  namespace fs = std::filesystem;
+  if (folder_.empty()) return;
+  struct File {
+    fs::path path;
+    fs::file_time_type used;
+    uintmax_t bytes;
+  };
+  std::vector<File> files;
+  uintmax_t sum = 0;
+  std::error_code error;
+  const auto now = fs::file_time_type::clock::now();
+  for (fs::directory_iterator at(folder_, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    std::error_code ignored;
+    if (!at->is_regular_file(ignored) || at->is_symlink(ignored)) continue;
+    const auto written = at->last_write_time(ignored);
+    const uintmax_t bytes = ignored ? 0 : at->file_size(ignored);
+    if (ignored) continue;
+    if (name.ends_with(kSuffix)) {
+      sum += bytes;
+      if (!used_.contains(name)) files.push_back({at->path(), written, bytes});
+    } else if (name.find(std::string(kSuffix) + '.') != std::string::npos && now - written > kStale) {
+      fs::remove(at->path(), ignored);  // whoever wrote it was stopped
+    }
+  }
+  std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.used > b.used; });
+  size_t kept = used_.size() + files.size();
+  for (; !files.empty() && (kept > limits_.files || sum > limits_.bytes); files.pop_back(), --kept) {
+    std::error_code ignored;
+    fs::remove(files.back().path, ignored);
+    sum -= files.back().bytes;
+  }
 }
 
 }  // namespace sluice::rules
