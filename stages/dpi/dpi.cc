@@ -61,18 +61,6 @@ constexpr CounterInfo kCounters[] = {
      offsetof(DpiCounters, wrong_side)},
     {"urgent_cleared", "segments whose urgent flag and pointer were taken out",
      offsetof(DpiCounters, urgent_cleared)},
-    {"rules_pending_lost",
-     "rules that wait for more bytes and were forgotten: too many in one flow, or no memory",
-     offsetof(DpiCounters, rules_pending_lost)},
-    {"rules_state_lost",
-     "flow bits and the like that could not be kept",
-     offsetof(DpiCounters, rules_state_lost)},
-    {"rules_matches_lost",
-     "matches beyond those that one packet may have",
-     offsetof(DpiCounters, rules_matches_lost)},
-    {"rules_thresholds_lost",
-     "matches told without their threshold: its table was full",
-     offsetof(DpiCounters, rules_thresholds_lost)},
     {"http_transactions",
      "HTTP requests with their responses, or either alone",
      offsetof(DpiCounters, http.transactions)},
@@ -127,6 +115,22 @@ constexpr CounterInfo kCounters[] = {
     {"parser_truncated",
      "transactions of TLS, QUIC and DNS with more than is kept",
      offsetof(DpiCounters, protocols.truncated)},
+    {"rules_scanned_bytes", "searched for the rules' patterns",
+     offsetof(DpiCounters, rules.scanned_bytes)},
+    {"rules_candidates", "rules asked because their pattern was found",
+     offsetof(DpiCounters, rules.candidates)},
+    {"rules_pending_lost", "rules that waited for more of a flow and could not be remembered",
+     offsetof(DpiCounters, rules.pending_lost)},
+    {"rules_state_lost", "flow bits and integers that could not be kept",
+     offsetof(DpiCounters, rules.state_lost)},
+    {"rules_matches_lost", "matches beyond 64 in one packet: not told, but obeyed",
+     offsetof(DpiCounters, rules.matches_lost)},
+    {"rules_thresholds_lost", "counts and bits by host that gave way to others before their time",
+     offsetof(DpiCounters, rules.thresholds_lost)},
+    {"rules_budget_exceeded", "packets whose rules were not all asked: they cost too much",
+     offsetof(DpiCounters, rules.budget_exceeded)},
+    {"rules_cut_short", "evaluations ended by a limit on steps, bytes or regular expressions",
+     offsetof(DpiCounters, rules.cut_short)},
     {"stream_segments", "segments with payload", offsetof(DpiCounters, streams.segments)},
     {"stream_bytes", "bytes read in order", offsetof(DpiCounters, streams.bytes)},
     {"stream_out_of_order", "segments copied behind a gap",
@@ -225,23 +229,17 @@ std::string show_memory(const CommandContext& context) {
 std::string show_rules(const CommandContext& context) {
   const auto& policy = static_cast<const DpiPolicy&>(context.policy);
   char line[160];
-  std::snprintf(line, sizeof line, "%zu rules, %zu fast patterns, prefilters of %zu KiB\n",
-                policy.rules->size(), policy.rules->patterns(),
+  std::snprintf(line, sizeof line, "%zu rules, %zu patterns in %zu prefilters of %zu KiB\n",
+                policy.rules->size(), policy.rules->patterns(), policy.rules->databases(),
                 policy.rules->prefilter_bytes() / 1024);
   std::string text = line;
   if (policy.coverage.rules != 0) text += to_string(policy.coverage);
-  for (size_t lane = 0; lane < context.parts.size(); ++lane) {
-    const auto* part = static_cast<const DpiPart*>(context.parts[lane]);
-    if (part == nullptr || !part->detector) continue;
-    const rules::DetectorCounters& c = part->detector->counters();
-    std::snprintf(line, sizeof line,
-                  "lane %zu: %llu bytes scanned, %llu candidates, %llu pending lost, %llu state "
-                  "lost, %llu matches lost\n",
-                  lane, static_cast<unsigned long long>(c.scanned_bytes),
-                  static_cast<unsigned long long>(c.candidates),
-                  static_cast<unsigned long long>(c.pending_lost),
-                  static_cast<unsigned long long>(c.state_lost),
-                  static_cast<unsigned long long>(c.matches_lost));
+  for (size_t lane = 0; lane < context.stages.size(); ++lane) {
+    const rules::DetectorCounters& c =
+        static_cast<const DpiCounters*>(context.stages[lane]->counters())->rules;
+    std::snprintf(line, sizeof line, "lane %zu: %llu bytes scanned, %llu candidates\n", lane,
+                  static_cast<unsigned long long>(c.scanned_bytes),
+                  static_cast<unsigned long long>(c.candidates));
     text += line;
   }
   return text;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 
+#include "stages/dpi/detection/detector.h"
 #include "stages/dpi/protocol/http_transaction.h"
 #include "stages/dpi/protocol/protocol_lane.h"
 #include "stages/dpi/stream/tcp_stream.h"
@@ -39,12 +40,9 @@ struct DpiCounters {
   uint64_t stream_drops = 0;
   uint64_t wrong_side = 0;
   uint64_t urgent_cleared = 0;
-  uint64_t rules_pending_lost = 0;
-  uint64_t rules_state_lost = 0;
-  uint64_t rules_matches_lost = 0;
-  uint64_t rules_thresholds_lost = 0;
   HttpCounters http;
   ProtocolCounters protocols;
+  rules::DetectorCounters rules;
   StreamCounters streams;
 };
 

@@ -138,13 +138,6 @@ void DpiPart::want_as(const DpiPart& other) noexcept {
 void DpiPart::collect(DpiCounters& counters) noexcept {
   add_news(counters.http, dissectors.http.counters, told_http_);
   add_news(counters.protocols, dissectors.protocols.counters, told_protocols_);
-  if (!detector) return;
-  const rules::DetectorCounters& now = detector->counters();
-  counters.rules_pending_lost += now.pending_lost - told_rules_.pending_lost;
-  counters.rules_state_lost += now.state_lost - told_rules_.state_lost;
-  counters.rules_matches_lost += now.matches_lost - told_rules_.matches_lost;
-  counters.rules_thresholds_lost += now.thresholds_lost - told_rules_.thresholds_lost;
-  told_rules_ = now;
 }
 
 DpiPart::~DpiPart() {

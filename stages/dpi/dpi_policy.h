@@ -125,7 +125,6 @@ class DpiPart : public LanePart {
   // What collect() has passed on.
   HttpCounters told_http_;
   ProtocolCounters told_protocols_;
-  rules::DetectorCounters told_rules_;
 };
 
 std::unique_ptr<const StagePolicy> compile_dpi_policy(ConfigSection section,

@@ -117,7 +117,7 @@ void DpiStage::visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation
       ask_of_tunnelled(m, &flow, packet_facts(m), part);
     }
     if (ruling.blocks) return block(flow, part, generation);
-    if (!undecided() && reader_.done(*session, part, state.wanted)) {
+    if (!undecided() && reader_.done(*session, part, state.wanted, state.late)) {
       end_session(*session, part, state.wanted);
       state.wanted = 0;
       if (state.blocked) return block(flow, part, generation);
@@ -131,8 +131,10 @@ void DpiStage::visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation
 void DpiStage::ask_rules(Slot& state, const Flow& flow, const DpiPart& part,
                          uint16_t generation) noexcept {
   state.generation = generation;
-  state.wanted = part.detector && (may_carry_packets(flow.key) ||
-                                   part.detector->set().may_fit(flow_ends(flow)));
+  const rules::PacketEnds ends = flow_ends(flow);
+  state.wanted =
+      part.detector && (may_carry_packets(flow.key) || part.detector->set().may_fit(ends));
+  state.late = state.wanted && part.detector->set().may_fit_late(ends);
   state.blocked = 0;
 }
 

@@ -42,6 +42,7 @@ class DpiStage : public Stage {
     uint64_t place : 41;
     // What the rules of that policy say of the flow; 0: they were not asked.
     uint64_t wanted : 1;   // a rule may fit its packets
+    uint64_t late : 1;     // and its packets' headers where they are encrypted
     uint64_t blocked : 1;  // a rule has stopped it
     uint64_t generation : 16;
     uint64_t alerted : 1;    // a rule has matched, under any policy

@@ -45,6 +45,9 @@ void SessionReader::begin(const rules::PacketFacts& packet, Flow* flow, Session*
   ruling_ = {};
   facts_ = {};
   facts_.context = flow != nullptr ? &context(*flow) : nullptr;
+  if (flow != nullptr) facts_.identity = {reinterpret_cast<uintptr_t>(flow), flow->first_seen_ns};
+  packet_due_ = false;
+  stream_due_ = {};
   detector_ = rules && part.detector ? &*part.detector : nullptr;
   if (session == nullptr) return;
   note_app();
@@ -73,7 +76,8 @@ Ruling SessionReader::read(rte_mbuf* m, Session& session, DpiPart& part, bool ru
   ingress_ = m->port;
   if (detector_ != nullptr) {
     ++counters_.scanned_packets;
-    detector_->begin(packet_, facts_, &session.rules, &session.part->memory);
+    detector_->begin(packet_, facts_, &session.rules, &session.part->memory, counters_.rules);
+    packet_due_ = true;
   }
   bool unread = false;
   if (tcp) {
@@ -89,7 +93,8 @@ Ruling SessionReader::read(rte_mbuf* m, Session& session, DpiPart& part, bool ru
     read_datagram();
   }
   if (detector_ != nullptr) {
-    if (!unread) detector_->packet();
+    if (unread) packet_due_ = false;
+    ask_payload();
     judge();
     count_stopped();
   }
@@ -105,7 +110,7 @@ Ruling SessionReader::read_alone(const rules::PacketFacts& packet, uint16_t ingr
   ingress_ = ingress;
   if (detector_ == nullptr) return ruling_;
   ++counters_.scanned_packets;
-  detector_->begin(packet_, facts_, nullptr, nullptr);
+  detector_->begin(packet_, facts_, nullptr, nullptr, counters_.rules);
   detector_->packet();
   judge();
   count_stopped();
@@ -125,7 +130,7 @@ Ruling SessionReader::end(Session& session, DpiPart& part, bool rules) noexcept 
         rules && same && !session.rules.passed);
   ingress_ = session.flow->ingress[0];
   if (detector_ != nullptr) {
-    detector_->begin(packet_, facts_, &session.rules, &session.part->memory);
+    detector_->begin(packet_, facts_, &session.rules, &session.part->memory, counters_.rules);
   }
   session.dissector.end(*this);
   if (detector_ != nullptr) judge();
@@ -134,9 +139,10 @@ Ruling SessionReader::end(Session& session, DpiPart& part, bool rules) noexcept 
   return ruling_;
 }
 
-bool SessionReader::done(const Session& session, const DpiPart& part, bool rules) const noexcept {
+bool SessionReader::done(const Session& session, const DpiPart& part, bool rules,
+                         bool late_rules) const noexcept {
   const Dissector& dissector = session.dissector;
-  if (dissector.encrypted()) return true;
+  if (dissector.encrypted()) return !late_rules || !rules || session.rules.passed;
   const bool tcp = session.flow->key.proto == IPPROTO_TCP;
   if (tcp && session.stream.finished(Direction::Original) &&
       session.stream.finished(Direction::Reply)) {
@@ -260,6 +266,11 @@ void SessionReader::read_segment(bool& unread) noexcept {
       packet_.in_stream = false;  // its own bytes are asked, at least
       break;
   }
+  for (const Direction of : {Direction::Original, Direction::Reply}) {
+    const StreamView view = session_->stream.view(of);
+    facts_.stream_bytes[static_cast<size_t>(of)] = view.offset + view.size;
+    if (detector_ != nullptr && as_stream) detector_->show(of, view.buffer());
+  }
   for (const Direction of : {opposite(packet_.direction), packet_.direction}) {
     if (outcome.readable[static_cast<size_t>(of)]) read_readable(of);
   }
@@ -274,8 +285,8 @@ void SessionReader::read_readable(Direction of) noexcept {
   StreamView view;
   while (s.stream.read(context, of, view)) {
     if (view.gap != 0) s.dissector.gap(of, view.gap, *this);
-    facts_.stream_bytes[static_cast<size_t>(of)] = view.offset + view.size;
-    if (detector_ != nullptr) detector_->show(of, view.buffer());
+    stream_due_ = view;
+    stream_due_of_ = of;
     // Of a flow whose beginning has been read before, what begins now may tell.
     if (s.resumed && std::exchange(s.spoke, of) != of) s.dissector.try_again();
     size_t used = s.dissector.bytes(lane, of, view.unconsumed_bytes(), view.end != StreamEnd::No,
@@ -289,13 +300,21 @@ void SessionReader::read_readable(Direction of) noexcept {
       used = s.dissector.bytes(lane, of, view.unconsumed_bytes(), view.end != StreamEnd::No, *this);
     }
     note_app();
-    // Of what is encrypted no rule makes sense; the hello before it was asked.
-    if (detector_ != nullptr && !s.dissector.encrypted() && reads_as_stream(s, *part_)) {
-      detector_->stream(of, view.buffer(), view.fresh);
-    }
+    if (stream_due_.data != nullptr) ask_payload();
     s.stream.consume(of, used);
     if (s.dissector.finished(of) && detector_ == nullptr) s.stream.finish(of);
   }
+}
+
+void SessionReader::ask_payload() noexcept {
+  const StreamView view = std::exchange(stream_due_, {});
+  if (detector_ == nullptr) return;
+  facts_.encrypted = session_->dissector.encrypted();
+  // Of what is encrypted no rule makes sense; the hello before it was asked.
+  if (view.data != nullptr && !facts_.encrypted && reads_as_stream(*session_, *part_)) {
+    detector_->stream(stream_due_of_, view.buffer(), view.fresh);
+  }
+  if (view.data == nullptr && std::exchange(packet_due_, false)) detector_->packet();
 }
 
 void SessionReader::read_datagram() noexcept {
@@ -312,17 +331,19 @@ bool SessionReader::overload() noexcept {
     return true;
   }
   ++counters_.overload_dropped;
-  ruling_ = {Verdict::Drop, DpiReason::Overload, false, false, ruling_.renamed};
+  ruling_ = {Verdict::Drop, DpiReason::Overload, false, ruling_.alerted, ruling_.renamed};
   return false;
 }
 
 void SessionReader::advanced(Transaction& transaction, Direction) noexcept {
   note_app();
+  ask_payload();
   if (reporter_.advanced(*flow_, transaction, where())) ruling_.renamed = true;
   if (asks_of_transactions()) detector_->transaction(transaction);
 }
 
 void SessionReader::finished(Transaction& transaction) noexcept {
+  ask_payload();
   if (transaction.protocol == AppProtocol::Tls &&
       static_cast<const TlsTransaction&>(transaction).version != 0) {
     session_->dissector.note_encrypted();
@@ -348,7 +369,12 @@ void SessionReader::judge() noexcept {
       ruling_.verdict = drops ? Verdict::Drop : Verdict::Reject;
       ruling_.reason = DpiReason::Signature;
     }
-    ruling_.blocks = ruling_.blocks || fired.whole_flow;
+  }
+  ruling_.blocks = detector_->blocks();
+  // Its bytes have been read: dropped alone, the next copy would pass as known.
+  if (ruling_.verdict == Verdict::Pass && detector_->overloaded() && !overload()) {
+    ruling_.blocks = session_ != nullptr;
+    return;
   }
 }
 

@@ -48,8 +48,10 @@ class SessionReader final : private TransactionSink {
   // The flow is over or left alone: what is pending is told of.
   Ruling end(Session& session, DpiPart& part, bool rules) noexcept;
 
-  // Nothing more is to be learnt from the session's packets.
-  bool done(const Session& session, const DpiPart& part, bool rules) const noexcept;
+  // Nothing more is to be learnt from the session's packets. `late_rules`: some
+  // rules ask for no payload, so that they make sense of encrypted packets, too.
+  bool done(const Session& session, const DpiPart& part, bool rules,
+            bool late_rules) const noexcept;
 
  private:
   void advanced(Transaction& transaction, Direction by) noexcept override;
@@ -60,6 +62,7 @@ class SessionReader final : private TransactionSink {
   void count_stopped() noexcept;
   static bool may_acknowledge(Session& session, Direction of, uint8_t port) noexcept;
   void read_readable(Direction of) noexcept;
+  void ask_payload() noexcept;
   void read_datagram() noexcept;
   bool overload() noexcept;
   void note_app() noexcept;
@@ -92,6 +95,11 @@ class SessionReader final : private TransactionSink {
   Session* session_ = nullptr;
   DpiPart* part_ = nullptr;
   rules::Detector* detector_ = nullptr;  // null: no rules are asked
+  // What the rules on packets and streams have not been asked of yet: they come
+  // before those on the transactions that it holds.
+  bool packet_due_ = false;
+  StreamView stream_due_;  // no data: nothing
+  Direction stream_due_of_ = Direction::Original;
   Ruling ruling_;
 };
 

@@ -6,10 +6,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <utility>
-
-#include "stages/dpi/protocol/tls_transaction.h"
 
 namespace sluice::rules {
 
@@ -18,16 +15,24 @@ namespace {
 constexpr size_t kThresholdEntries = size_t{1} << 15;
 constexpr size_t kXbitEntries = size_t{1} << 14;
 
+// Where a candidate was found. For transactions: by Direction of the buffer.
+constexpr uint8_t kInStream = 1, kInPacket = 2, kInOtherStream = 4;
+constexpr uint8_t kOfSide[2] = {1, 2};
+
 BufferView whole(std::span<const uint8_t> bytes) noexcept {
   return {bytes.data(), static_cast<uint32_t>(bytes.size()), 0, 0, true};
 }
 
 }  // namespace
 
-Detector::Detector(std::shared_ptr<const RuleSet> set, const Directory& directory)
+Detector::Detector(std::shared_ptr<const RuleSet> set, const Directory& directory,
+                   DetectorLimits limits)
     : set_(std::move(set)),
       directory_(directory),
+      limits_(limits),
       candidates_(set_->size()),
+      stamps_(set_->size()),
+      pending_at_(set_->size() * 2),
       thresholds_(kThresholdEntries),
       xbits_(kXbitEntries) {
   if (hs_valid_platform() != HS_SUCCESS) {
@@ -47,60 +52,215 @@ Detector::Detector(std::shared_ptr<const RuleSet> set, const Directory& director
 }
 
 void Detector::begin(const PacketFacts& packet, const FlowFacts& flow, RuleState* state,
-                     Arena* arena) noexcept {
+                     Arena* arena, DetectorCounters& counters) noexcept {
   packet_ = &packet;
   flow_ = &flow;
   state_ = state;
   arena_ = arena;
+  counters_ = &counters;
+  ++serial_;
   fired_count_ = 0;
-  passed_ = false;
+  packet_gathered_ = budget_told_ = passed_ = blocks_ = overloaded_ = false;
+  match_.begin_packet(limits_.packet_budget);
   const auto side = static_cast<size_t>(packet.direction);
   payload_[side] = packet.payload.empty() ? BufferView{} : whole(packet.payload);
   payload_[1 - side] = {};
+  ends_[side] = ends_[1 - side] = packet.ends;
+  ends_[1 - side].swap();
 }
 
+const ScanGroup& Detector::group(Direction of) const noexcept {
+  const PacketEnds& ends = ends_[static_cast<size_t>(Direction::Original)];
+  return set_->payload(ends.packet_class, of, ends.port[1],
+                       view_of(flow_->app, flow_->app_decided));
+}
+
+void Detector::scan(const Prefilter& prefilter, const BufferView& view, size_t seen,
+                    uint8_t mark) noexcept {
+  counters_->scanned_bytes +=
+      prefilter.scan(view.bytes(), seen, view.offset, mark, scratch_.get(), candidates_);
+}
+
+// ---- packets and streams ----
+
 void Detector::packet() noexcept {
-  const Prefilter& prefilter = set_->packet(packet_->ends.packet_class);
-  counters_.scanned_bytes += prefilter.scan(packet_->payload, 0, scratch_.get(), candidates_);
-  // A segment that belongs to no stream shows its bytes here or nowhere.
-  if (packet_->ends.packet_class == PacketClass::Tcp && !packet_->in_stream) {
-    counters_.scanned_bytes += set_->stream(packet_->direction)
-                                   .scan(packet_->payload, 0, scratch_.get(), candidates_);
+  if (packet_gathered_) return;
+  gather_packet(0);
+  evaluate_payload(packet_->direction);
+}
+
+// `fresh`: bytes that a scan of the stream in the packet's direction has seen.
+void Detector::gather_packet(uint32_t fresh) noexcept {
+  packet_gathered_ = true;
+  const Direction of = packet_->direction;
+  if (const auto bit = static_cast<uint8_t>(1u << static_cast<unsigned>(of));
+      state_ == nullptr || (state_->ends_asked & bit) == 0) {
+    for (const uint32_t rule : set_->ends(packet_->ends.packet_class)) {
+      candidates_.add(rule, kInPacket);
+    }
+    if (state_ != nullptr) state_->ends_asked |= bit;
   }
-  evaluate({RuleScope::Packet, packet_->direction, nullptr});
+  const ScanGroup& group = this->group(of);
+  const uint8_t flags = packet_->l4.size() > 13 && packet_->ends.packet_class == PacketClass::Tcp
+                            ? packet_->l4[13]
+                            : uint8_t{0};
+  for (const PatternlessRules::ByFlags& one : group.packets.by_flags) {
+    if (one.holds(flags)) candidates_.add(one.rule, kInPacket);
+  }
+  for (const uint32_t rule : group.packets.always) candidates_.add(rule, kInPacket);
+  if (packet_->payload.empty() || flow_->encrypted) return;
+  const BufferView payload = whole(packet_->payload);
+  scan(*group.front, payload, 0, kInPacket);
+  // What has just been scanned as part of the stream need not be again.
+  if (fresh < payload.size) {
+    scan(*group.anywhere, payload, 0, kInPacket);
+    if (!packet_->in_stream) {
+      for (const uint32_t rule : group.stream) candidates_.add(rule, kInPacket);
+    }
+  }
 }
 
 void Detector::stream(Direction of, const BufferView& window, uint32_t seen) noexcept {
-  payload_[static_cast<size_t>(of)] = window;
-  const Prefilter& prefilter = set_->stream(of);
-  const Place place{RuleScope::Stream, of, nullptr};
-  evaluate_pending(place);
-  if (prefilter.empty()) return;
-  counters_.scanned_bytes += prefilter.scan(window.bytes(), seen, scratch_.get(), candidates_);
-  evaluate(place);
+  BufferView& shown = payload_[static_cast<size_t>(of)] = window;
+  shown.scanned = seen;
+  gather_pending(of);
+  const ScanGroup& group = this->group(of);
+  scan(*group.front, window, seen, kInStream);
+  scan(*group.anywhere, window, seen, kInStream);
+  for (const uint32_t rule : group.stream) candidates_.add(rule, kInStream);
+  if (of == packet_->direction && !packet_gathered_) gather_packet(window.size - seen);
+  evaluate_payload(of);
+  // What lies in front of the window now was asked of a last time.
+  forget(of);
 }
 
+void Detector::gather_pending(Direction of) noexcept {
+  if (state_ == nullptr) return;
+  auto& pending = state_->pending;
+  for (uint32_t i = 0; i < pending.size(); ++i) {
+    const PendingRule& p = pending[i];
+    if (!p.in_stream) continue;
+    note_pending(i);
+    if (p.side == static_cast<uint8_t>(of)) {
+      candidates_.add(p.rule, kInStream);
+    } else if (p.undecided && flow_->app_decided && payload_[p.side].present()) {
+      candidates_.add(p.rule, kInOtherStream);
+    }
+  }
+}
+
+// Stream and packet together, so that the set's order holds among their rules.
+void Detector::evaluate_payload(Direction of) noexcept {
+  if (candidates_.empty()) return;
+  const bool own = of == packet_->direction;
+  for (const uint32_t index : candidates_.sorted()) {
+    if (passed_) break;
+    const CompiledRule& rule = set_->rule(index);
+    const uint8_t marks = candidates_.marks(index);
+    if (!may_ask(rule)) continue;
+    bool fired = false;
+    if (rule.scope == RuleScope::Stream) {
+      if ((marks & kInOtherStream) != 0) fired = ask_stream(index, opposite(of));
+      if ((marks & kInStream) != 0) fired = ask_stream(index, of) || fired;
+      // A rule for streams that met its pattern in a lone packet is asked of that.
+      if (!rule.also_packet && packet_->in_stream) continue;
+    }
+    if (!fired && own && (!flow_->encrypted || rule.late || rule.scope == RuleScope::Ends)) {
+      ask_packet(index);
+    }
+  }
+  candidates_.clear();
+}
+
+bool Detector::ask_stream(uint32_t index, Direction side) noexcept {
+  const Place place{RuleScope::Stream, side, nullptr};
+  Progress progress;
+  const Result result = ask(set_->rule(index), place, progress);
+  if (result == Result::Later) {
+    remember(index, place, progress);
+    return false;
+  }
+  if (PendingRule* waiting = find_pending(index, place)) waiting->gone = true;
+  return result == Result::Yes && fire(index, place);
+}
+
+void Detector::ask_packet(uint32_t index) noexcept {
+  const Place place{RuleScope::Packet, packet_->direction, nullptr};
+  Progress progress;
+  if (ask(set_->rule(index), place, progress) == Result::Yes) fire(index, place);
+}
+
+// Those that are done with, and of that direction's stream those of which the
+// pattern has been given up.
+void Detector::forget(std::optional<Direction> of) noexcept {
+  if (state_ == nullptr) return;
+  auto& pending = state_->pending;
+  for (uint32_t i = pending.size(); i-- > 0;) {
+    const PendingRule& p = pending[i];
+    const bool stale = of && p.in_stream && p.side == static_cast<uint8_t>(*of) &&
+                       payload_[p.side].offset > p.found_at;
+    if (p.gone || stale) pending.remove(i);
+  }
+}
+
+// ---- transactions ----
+
 void Detector::transaction(Transaction& transaction) noexcept {
-  // What waits for a body is asked once its new bytes are there.
-  evaluate_pending({RuleScope::Transaction, Direction::Original, &transaction});
+  gather_pending(transaction);
   for (const Direction of : {Direction::Original, Direction::Reply}) {
     const auto side = static_cast<size_t>(of);
     uint64_t fresh = transaction.fresh[side] & set_->wanted_buffers(of);
     for (; fresh != 0; fresh &= fresh - 1) {
       const auto buffer = static_cast<Buffer>(__builtin_ctzll(fresh));
+      for (const uint32_t rule : set_->patternless(buffer, of)) candidates_.add(rule, kOfSide[side]);
       const Prefilter& prefilter = set_->buffer(buffer, of);
       BufferView& view = transaction.view(buffer, of);
-      counters_.scanned_bytes +=
-          prefilter.scan(view.bytes(), view.scanned, scratch_.get(), candidates_);
+      scan(prefilter, view, view.scanned, kOfSide[side]);
       view.scanned = view.size;
       for (const Transaction::More& more : transaction.more[side]) {
-        if (more.buffer != buffer) continue;
-        counters_.scanned_bytes +=
-            prefilter.scan(more.view.bytes(), 0, scratch_.get(), candidates_);
+        if (more.buffer == buffer) scan(prefilter, more.view, 0, kOfSide[side]);
       }
     }
-    evaluate({RuleScope::Transaction, of, &transaction});
   }
+  if (candidates_.empty()) return;
+  for (const uint32_t index : candidates_.sorted()) {
+    if (passed_) break;
+    const uint8_t marks = candidates_.marks(index);
+    if (!may_ask(set_->rule(index))) continue;
+    for (const Direction of : {Direction::Original, Direction::Reply}) {
+      if ((marks & kOfSide[static_cast<size_t>(of)]) != 0) ask_transaction(index, of, transaction);
+    }
+  }
+  candidates_.clear();
+  forget(std::nullopt);
+}
+
+// Those that wait for something that is new.
+void Detector::gather_pending(const Transaction& transaction) noexcept {
+  if (state_ == nullptr) return;
+  const uint64_t fresh = transaction.fresh[0] | transaction.fresh[1];
+  auto& pending = state_->pending;
+  for (uint32_t i = 0; i < pending.size(); ++i) {
+    const PendingRule& p = pending[i];
+    if (p.in_stream || p.transaction != transaction.number) continue;
+    note_pending(i);
+    const bool news = (p.lacking & (fresh | buffer_bit(Buffer::Payload))) != 0;
+    if (!p.fired && news) candidates_.add(p.rule, kOfSide[p.side]);
+  }
+}
+
+void Detector::ask_transaction(uint32_t index, Direction side, Transaction& transaction) noexcept {
+  const Place place{RuleScope::Transaction, side, &transaction};
+  PendingRule* waiting = find_pending(index, place);
+  Progress progress;
+  if (waiting != nullptr) {
+    if (waiting->fired) return;
+    progress.matched = waiting->matched;
+  }
+  const Result result = ask(set_->rule(index), place, progress);
+  if (result == Result::Later) return remember(index, place, progress);
+  if (result == Result::Yes && fire(index, place)) return remember_fired(index, place);
+  if (waiting != nullptr) waiting->gone = true;
 }
 
 void Detector::finished(const Transaction& transaction) noexcept {
@@ -111,295 +271,73 @@ void Detector::finished(const Transaction& transaction) noexcept {
   }
 }
 
-void Detector::evaluate(const Place& place) noexcept {
-  if (candidates_.empty()) return;
-  for (const uint32_t index : candidates_.sorted()) {
-    const CompiledRule& rule = set_->rule(index);
-    // A rule for streams that met its pattern in a lone packet is asked of that.
-    if (passed_ || (rule.scope == RuleScope::Transaction) !=
-                       (place.scope == RuleScope::Transaction)) {
-      continue;
-    }
-    ++counters_.candidates;
-    switch (ask(rule, place)) {
-      case Result::Yes:
-        fire(index, place);
-        break;
-      case Result::Later:
-        remember(index, place);
-        break;
-      case Result::No:
-        break;
-    }
-  }
-  candidates_.clear();
+// ---- what a flow remembers of its rules ----
+
+void Detector::note_pending(uint32_t at) noexcept {
+  const PendingRule& p = state_->pending[at];
+  pending_at_[p.rule * 2 + p.side] = at;
 }
 
-void Detector::evaluate_pending(const Place& place) noexcept {
-  if (state_ == nullptr) return;
+// Of the place whose rules were gathered last.
+PendingRule* Detector::find_pending(uint32_t index, const Place& place) noexcept {
+  if (state_ == nullptr) return nullptr;
+  const auto side = static_cast<uint8_t>(place.side);
   const bool in_stream = place.scope == RuleScope::Stream;
-  auto& pending = state_->pending;
-  for (uint32_t i = pending.size(); i-- > 0 && !passed_;) {
-    const PendingRule waiting = pending[i];
-    if (waiting.in_stream != in_stream || waiting.fired) continue;
-    Place its = place;
-    its.side = static_cast<Direction>(waiting.side);
-    const CompiledRule& rule = set_->rule(waiting.rule);
-    if (in_stream) {
-      if (its.side != place.side) continue;
-      if (payload_[waiting.side].offset > waiting.found_at) {
-        pending.remove(i);  // what it had found has been given up
-        continue;
-      }
-    } else {
-      const Transaction& t = *place.transaction;
-      if (waiting.transaction != t.number) continue;
-      const bool news = ((t.fresh[0] | t.fresh[1]) & rule.buffers) != 0 || rule.needs_payload ||
-                        t.complete[0] || t.complete[1];
-      if (!news) continue;
-    }
-    ++counters_.candidates;
-    const Result result = ask(rule, its);
-    if (result == Result::Later) continue;
-    if (result == Result::Yes) fire(waiting.rule, its);
-    // fire() may have added an entry; this one keeps its place.
-    if (result == Result::Yes && !in_stream) {
-      pending[i].fired = true;
-    } else {
-      pending.remove(i);
-    }
-  }
+  const uint32_t at = pending_at_[index * 2 + side];
+  if (at >= state_->pending.size()) return nullptr;
+  PendingRule& p = state_->pending[at];
+  const bool same = p.rule == index && p.side == side && p.in_stream == in_stream && !p.gone &&
+                    p.transaction == (in_stream ? 0 : place.transaction->number);
+  return same ? &p : nullptr;
 }
 
-Detector::Result Detector::ask(const CompiledRule& rule, const Place& place) noexcept {
-  if (!fits(rule, place)) return Result::No;
-  const Result parts = ask_parts(rule, place);
-  if (parts != Result::Yes) return parts;
-  return state_holds(rule) ? Result::Yes : Result::No;
-}
-
-// What costs little and cannot change by more bytes.
-bool Detector::fits(const CompiledRule& rule, const Place& place) const noexcept {
-  if (rule.directed && place.scope != RuleScope::Transaction && rule.direction != place.side) {
+bool Detector::keep_pending(const PendingRule& waiting) noexcept {
+  if (!state_->pending.push_back(waiting, *arena_, kMaxPending)) {
+    ++counters_->pending_lost;
     return false;
   }
-  if (rule.established_known && rule.established != flow_->established) return false;
-  if (!rule.apps.empty()) {
-    if (!flow_->app_decided) return false;
-    const bool any = std::find(rule.apps.begin(), rule.apps.end(), flow_->app) != rule.apps.end();
-    if (any == rule.apps_negated) return false;
-  }
-  const Direction side = rule.directed ? rule.direction : place.side;
-  PacketEnds ends = packet_->ends;
-  if (side != packet_->direction) ends.swap();
-  if (!set_->header(rule).fits(ends)) return false;
-  if (rule.packet != nullptr && !holds(*rule.packet, *packet_, *flow_)) return false;
-  if ((!rule.tls_versions.empty() || rule.tls_states != 0) && !fits_tls(rule, place)) return false;
-  return rule.context.empty() || fits_context(rule);
-}
-
-bool Detector::fits_tls(const CompiledRule& rule, const Place& place) const noexcept {
-  if (place.transaction == nullptr || place.transaction->protocol != AppProtocol::Tls) return false;
-  const auto& tls = static_cast<const TlsTransaction&>(*place.transaction);
-  if (rule.tls_states != 0 && (tls.states & rule.tls_states) == 0) return false;
-  if (rule.tls_versions.empty()) return true;
-  const std::string_view is = tls_version_number(tls.version);
-  const bool any = std::find(rule.tls_versions.begin(), rule.tls_versions.end(), is) !=
-                   rule.tls_versions.end();
-  return !is.empty() && any != rule.tls_versions_negated;
-}
-
-bool Detector::fits_context(const CompiledRule& rule) const noexcept {
-  const FlowContext* c = flow_->context;
-  if (c == nullptr) return false;
-  for (const CompiledContext& asked : rule.context) {
-    const auto is_one = [&](uint32_t number) {
-      switch (asked.what) {
-        case CompiledContext::What::User:
-          return number == c->source_identity || number == c->destination_identity;
-        case CompiledContext::What::Group:
-          return directory_.groups(c->source_groups).test(number) ||
-                 directory_.groups(c->destination_groups).test(number);
-        case CompiledContext::What::Application:
-          return number == c->app || number == c->app_master;
-      }
-      return false;
-    };
-    const bool any = std::any_of(asked.numbers.begin(), asked.numbers.end(), is_one);
-    if (any == asked.negated) return false;
-  }
+  note_pending(state_->pending.size() - 1);
   return true;
 }
 
-Detector::Result Detector::ask_parts(const CompiledRule& rule, const Place& place) noexcept {
-  match_.begin_rule();
-  Result all = Result::Yes;
-  for (const RulePart& part : rule.parts) {
-    const Result one = ask_part(part, place);
-    if (one == Result::No) return Result::No;
-    if (one == Result::Later) all = Result::Later;
-  }
-  return all;
-}
-
-Detector::Result Detector::ask_part(const RulePart& part, const Place& place) noexcept {
-  if (is_packet_header(part.buffer)) {
-    return part.matcher.matches(header_view(part.buffer, *packet_), match_) ? Result::Yes
-                                                                            : Result::No;
-  }
-  if (part.buffer == Buffer::Payload) {
-    const Direction of = place.scope == RuleScope::Transaction && place.side != packet_->direction &&
-                                 !payload_[static_cast<size_t>(place.side)].present()
-                             ? packet_->direction
-                             : place.side;
-    // In a lone packet its own bytes count, even where a stream is kept beside.
-    const BufferView view = place.scope == RuleScope::Packet ? whole(packet_->payload)
-                                                             : payload_[static_cast<size_t>(of)];
-    if (part.matcher.matches(view, match_)) return Result::Yes;
-    return place.scope == RuleScope::Packet || view.complete ? Result::No : Result::Later;
-  }
-  if (place.transaction == nullptr) return Result::No;
-  const Transaction& t = *place.transaction;
-  bool later = false;
-  for (const Direction of : {Direction::Original, Direction::Reply}) {
-    const auto side = static_cast<size_t>(of);
-    if (!part.side[side]) continue;
-    const BufferView& view = t.view(part.buffer, of);
-    if (view.present() && part.matcher.matches(view, match_)) return Result::Yes;
-    for (const Transaction::More& more : t.more[side]) {
-      if (more.buffer == part.buffer && part.matcher.matches(more.view, match_)) return Result::Yes;
-    }
-    later = later || (!view.complete && !t.complete[side]);
-  }
-  return later ? Result::Later : Result::No;
-}
-
-bool Detector::state_holds(const CompiledRule& rule) noexcept {
-  for (const CompiledFlowbit& test : rule.flowbits) {
-    if (test.op != RuleFlowbit::Op::IsSet && test.op != RuleFlowbit::Op::IsNotSet) continue;
-    const bool any = std::any_of(test.bits.begin(), test.bits.end(),
-                                 [this](uint32_t bit) { return flowbit(bit); });
-    if (any != (test.op == RuleFlowbit::Op::IsSet)) return false;
-  }
-  for (const CompiledXbit& test : rule.xbits) {
-    if (test.op != RuleFlowbit::Op::IsSet && test.op != RuleFlowbit::Op::IsNotSet) continue;
-    const bool set = xbits_.holds(test.bit, test.track, packet_->ends, packet_->time_ns);
-    if (set != (test.op == RuleFlowbit::Op::IsSet)) return false;
-  }
-  return std::all_of(rule.flowints.begin(), rule.flowints.end(),
-                     [this](const CompiledFlowint& test) { return flowint_holds(test); });
-}
-
-void Detector::change_state(const CompiledRule& rule) noexcept {
-  for (const CompiledFlowbit& change : rule.flowbits) {
-    for (const uint32_t bit : change.bits) {
-      if (change.op == RuleFlowbit::Op::Set) set_flowbit(bit, true);
-      if (change.op == RuleFlowbit::Op::Unset) set_flowbit(bit, false);
-      if (change.op == RuleFlowbit::Op::Toggle) set_flowbit(bit, !flowbit(bit));
-    }
-  }
-  for (const CompiledXbit& change : rule.xbits) {
-    const bool was = xbits_.holds(change.bit, change.track, packet_->ends, packet_->time_ns);
-    const bool toggles = change.op == RuleFlowbit::Op::Toggle;
-    if (change.op == RuleFlowbit::Op::Set || (toggles && !was)) {
-      xbits_.set(change.bit, change.track, packet_->ends, packet_->time_ns, change.expire_s,
-                 counters_.thresholds_lost);
-    } else if (change.op == RuleFlowbit::Op::Unset || toggles) {
-      xbits_.unset(change.bit, change.track, packet_->ends);
-    }
-  }
-  for (const CompiledFlowint& change : rule.flowints) change_flowint(change);
-}
-
-void Detector::fire(uint32_t index, const Place& place) noexcept {
-  const CompiledRule& rule = set_->rule(index);
-  if (rule.once && state_ != nullptr) {
-    const auto fired = state_->fired.items();
-    if (std::find(fired.begin(), fired.end(), index) != fired.end()) return;
-    if (!state_->fired.push_back(index, *arena_, kMaxPending)) ++counters_.state_lost;
-  }
-  if (place.transaction != nullptr && state_ != nullptr) {
-    for (const PendingRule& p : std::as_const(state_->pending).items()) {
-      if (p.rule == index && !p.in_stream && p.fired &&
-          p.transaction == place.transaction->number) {
-        return;
-      }
-    }
-  }
-  PacketEnds ends = packet_->ends;
-  const Direction side = rule.directed ? rule.direction : place.side;
-  if (side != packet_->direction) ends.swap();
-  const auto flow = reinterpret_cast<uintptr_t>(flow_->context);
-  if (rule.detection_filter &&
-      !thresholds_.matched(*rule.detection_filter, index, ends, flow, packet_->time_ns,
-                           counters_.thresholds_lost)) {
-    return;
-  }
-  change_state(rule);
-  if (place.transaction != nullptr) remember(index, place, true);
-  bool alert = rule.alerts;
-  if (alert && rule.threshold) {
-    alert = thresholds_.matched(*rule.threshold, index, ends, flow, packet_->time_ns,
-                                counters_.thresholds_lost);
-  }
-  // As in Suricata: a rule that looks at one packet decides about that packet,
-  // one that looks at the stream, a transaction or the ends about the flow.
-  const bool whole_flow =
-      place.scope != RuleScope::Packet || (rule.parts.empty() && rule.packet == nullptr);
-  if (rule.action == RuleAction::Pass) {
-    passed_ = true;
-    if (state_ != nullptr && whole_flow) state_->passed = true;
-  }
-  if (fired_count_ == kMaxFired) {
-    ++counters_.matches_lost;
-    return;
-  }
-  // Kept in the set's order: drop before alert, whatever the place.
-  size_t at = fired_count_++;
-  for (; at > 0 && fired_[at - 1].rule > index; --at) fired_[at] = fired_[at - 1];
-  fired_[at] = {index, side, place.transaction, alert, whole_flow};
-}
-
-std::span<const Fired> Detector::fired() noexcept {
-  for (size_t i = 0; i < fired_count_; ++i) {
-    if (set_->rule(fired_[i].rule).action == RuleAction::Pass) fired_count_ = i;
-  }
-  return {fired_.data(), fired_count_};
-}
-
-void Detector::remember(uint32_t index, const Place& place, bool fired) noexcept {
+void Detector::remember(uint32_t index, const Place& place, const Progress& progress) noexcept {
   if (state_ == nullptr || place.scope == RuleScope::Packet) return;
-  const bool in_stream = place.scope == RuleScope::Stream;
-  const uint32_t number = in_stream ? 0 : place.transaction->number;
-  for (PendingRule& p : state_->pending.items()) {
-    if (p.rule != index || p.in_stream != in_stream || p.transaction != number) continue;
-    if (in_stream && p.side != static_cast<uint8_t>(place.side)) continue;
-    p.fired = p.fired || fired;
+  if (PendingRule* known = find_pending(index, place)) {
+    known->lacking = progress.lacking;
+    known->matched = progress.matched;
+    known->undecided = progress.undecided;
     return;
   }
-  const uint64_t found_at = in_stream ? payload_[static_cast<size_t>(place.side)].offset : 0;
-  const PendingRule waiting{index,     number, found_at, static_cast<uint8_t>(place.side),
-                            in_stream, fired};
-  if (!state_->pending.push_back(waiting, *arena_, kMaxPending)) ++counters_.pending_lost;
-}
-
-bool Detector::flowbit(uint32_t bit) const noexcept {
-  if (state_ == nullptr || bit / 64 >= state_->flowbits.size()) return false;
-  return (state_->flowbits[bit / 64] >> bit % 64 & 1) != 0;
-}
-
-void Detector::set_flowbit(uint32_t bit, bool value) noexcept {
-  if (state_ == nullptr) return;
-  auto& words = state_->flowbits;
-  while (value && bit / 64 >= words.size()) {
-    if (!words.push_back(0, *arena_, UINT32_MAX)) {
-      ++counters_.state_lost;
-      return;
-    }
+  PendingRule waiting{};
+  waiting.rule = index;
+  waiting.side = static_cast<uint8_t>(place.side);
+  waiting.in_stream = place.scope == RuleScope::Stream;
+  waiting.lacking = progress.lacking;
+  waiting.matched = progress.matched;
+  waiting.undecided = progress.undecided;
+  if (waiting.in_stream) {
+    const BufferView& window = payload_[static_cast<size_t>(place.side)];
+    const uint64_t fresh_from = window.offset + window.scanned;
+    waiting.found_at = fresh_from - std::min<uint64_t>(fresh_from, Prefilter::kMaxPattern - 1);
+  } else {
+    waiting.transaction = place.transaction->number;
   }
-  if (bit / 64 >= words.size()) return;
-  const uint64_t mask = uint64_t{1} << bit % 64;
-  words[bit / 64] = value ? words[bit / 64] | mask : words[bit / 64] & ~mask;
+  if (!keep_pending(waiting)) could_not_ask(set_->rule(index));
+}
+
+// Its transaction goes on, and must not make it fire again.
+void Detector::remember_fired(uint32_t index, const Place& place) noexcept {
+  if (state_ == nullptr) return;
+  if (PendingRule* known = find_pending(index, place)) {
+    known->fired = true;
+    return;
+  }
+  PendingRule waiting{};
+  waiting.rule = index;
+  waiting.transaction = place.transaction->number;
+  waiting.side = static_cast<uint8_t>(place.side);
+  waiting.fired = true;
+  keep_pending(waiting);
 }
 
 }  // namespace sluice::rules

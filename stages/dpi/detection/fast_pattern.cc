@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Sluice authors
 
+#include "stages/dpi/detection/fast_pattern.h"
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -9,10 +11,10 @@
 #include <optional>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <variant>
 
 #include "stages/dpi/detection/prefilter.h"
-#include "stages/dpi/detection/rule_compiler.h"
 
 namespace sluice::rules {
 
@@ -55,39 +57,117 @@ std::string_view strongest(std::string_view bytes) {
   return best;
 }
 
-std::string_view looked_for(const RuleContent& content) {
-  std::string_view bytes = content.bytes;
-  if (content.chop_length != 0) bytes = bytes.substr(content.chop_offset, content.chop_length);
-  return strongest(bytes);
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-}  // namespace
+// Of a transform: what it leaves of a content that is searched for before it.
+enum class Effect : uint8_t { None, Case, Dot, Other };
+Effect effect_of(RuleTransform transform) {
+  switch (transform) {
+    case RuleTransform::ToLower:
+    case RuleTransform::ToUpper:
+    case RuleTransform::HeaderLowercase:
+      return Effect::Case;
+    case RuleTransform::Dotprefix:
+      return Effect::Dot;
+    default:
+      return Effect::Other;
+  }
+}
 
-std::optional<FastPattern> fast_pattern(const Rule& rule, bool in_payload) {
-  std::optional<FastPattern> best;
-  std::tuple<bool, unsigned> best_rank;
+// The untransformed buffer is searched: whether the content, or what is left of
+// it without a dot in front, must stand there too, and in which case.
+bool survives(const RuleBufferMatch& match, bool& nocase, bool& dotted) {
+  for (const RuleTransform transform : match.transforms) {
+    switch (effect_of(transform)) {
+      case Effect::None:
+        break;
+      case Effect::Case:
+        nocase = true;
+        break;
+      case Effect::Dot:
+        if (std::exchange(dotted, true)) return false;
+        break;
+      case Effect::Other:
+        return false;
+    }
+  }
+  return true;
+}
+
+std::optional<FastPattern> pattern_of(const RuleBufferMatch& match, const RuleContent& content) {
+  bool nocase = content.nocase, dotted = false;
+  if (content.negated || !survives(match, nocase, dotted)) return std::nullopt;
+  const std::string_view whole = content.bytes;
+  std::string_view bytes = whole;
+  if (content.chop_length != 0) bytes = bytes.substr(content.chop_offset, content.chop_length);
+  if (dotted && bytes.starts_with('.')) bytes.remove_prefix(1);
+  if (bytes.empty()) return std::nullopt;
+  bytes = strongest(bytes);
+  FastPattern pattern{0, std::string(bytes), nocase, strength(bytes)};
+  if (nocase) std::transform(bytes.begin(), bytes.end(), pattern.bytes.begin(), lower);
+  const bool fixed = content.depth && !content.depth->is_variable() && !content.relative() &&
+                     !(content.offset && content.offset->is_variable());
+  if (!fixed || !match.transforms.empty()) return pattern;
+  const int64_t offset = content.offset ? content.offset->value : 0;
+  const int64_t end = offset + content.depth->value;
+  if (offset < 0 || end > kMaxFront) return pattern;
+  const auto behind = static_cast<int64_t>(bytes.data() + bytes.size() - whole.data());
+  pattern.low = static_cast<uint32_t>(offset + behind);
+  pattern.high = static_cast<uint32_t>(end - (static_cast<int64_t>(whole.size()) - behind));
+  return pattern;
+}
+
+// Calls `visit(pattern, named)` for each content that must be found; `named`: the
+// rule says that it is the one.
+template <typename Visit>
+void for_each_pattern(const Rule& rule, bool in_payload, Visit visit) {
   size_t next = 0;
   for (const RuleBufferMatch& match : rule.buffers) {
     if (is_context(match.buffer)) continue;
     const size_t i = next++;
-    if ((match.buffer == Buffer::Payload) != in_payload) continue;
-    if (is_packet_header(match.buffer) || !match.transforms.empty()) continue;
+    if ((match.buffer == Buffer::Payload) != in_payload || is_packet_header(match.buffer)) continue;
     for (const RuleItem& item : match.items) {
       const auto* content = std::get_if<RuleContent>(&item);
-      if (content == nullptr || content->negated) continue;
-      const std::string_view bytes = looked_for(*content);
-      const std::tuple rank(content->fast_pattern || content->fast_pattern_only, strength(bytes));
-      if (best && rank <= best_rank) continue;
-      best = {i, std::string(bytes), content->nocase};
-      best_rank = rank;
+      if (content == nullptr) continue;
+      if (std::optional<FastPattern> pattern = pattern_of(match, *content)) {
+        pattern->match = i;
+        visit(std::move(*pattern), content->fast_pattern || content->fast_pattern_only);
+      }
     }
   }
-  if (best && best->nocase) {
-    std::transform(best->bytes.begin(), best->bytes.end(), best->bytes.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-  }
+}
+
+}  // namespace
+
+std::optional<FastPattern> buffer_pattern(const Rule& rule) {
+  std::optional<FastPattern> best;
+  bool best_named = false;
+  for_each_pattern(rule, false, [&](FastPattern pattern, bool named) {
+    const auto rank = std::tuple(named, pattern.strength);
+    if (best && rank <= std::tuple(best_named, best->strength)) return;
+    best = std::move(pattern);
+    best_named = named;
+  });
   return best;
+}
+
+std::optional<FastPattern> payload_pattern(const Rule& rule) {
+  std::optional<FastPattern> anywhere, placed;
+  bool named_anywhere = false;
+  for_each_pattern(rule, true, [&](FastPattern pattern, bool named) {
+    if (pattern.placed()) {
+      if (!placed || pattern.strength > placed->strength) placed = std::move(pattern);
+      return;
+    }
+    const auto rank = std::tuple(named, pattern.strength);
+    if (anywhere && rank <= std::tuple(named_anywhere, anywhere->strength)) return;
+    anywhere = std::move(pattern);
+    named_anywhere = named;
+  });
+  if (!anywhere || (placed && placed->strength * 3 >= anywhere->strength * 2)) return placed;
+  return anywhere;
 }
 
 }  // namespace sluice::rules

@@ -65,7 +65,7 @@ void Detector::change_flowint(const CompiledFlowint& change) noexcept {
   auto& values = state_->flowints;
   while (change.number >= values.size()) {
     if (!values.push_back(kUnset, *arena_, std::numeric_limits<uint32_t>::max())) {
-      ++counters_.state_lost;
+      ++counters_->state_lost;
       return;
     }
   }

@@ -3,8 +3,11 @@
 
 #include "stages/dpi/detection/rule_compiler.h"
 
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <variant>
 
 namespace sluice::rules {
@@ -103,6 +106,50 @@ bool counts_from_start(const Rule& rule) {
   return false;
 }
 
+// Whether packets of the class may fit: what ip_proto rules out, too.
+bool covers(const Rule& rule, PacketClass packets) {
+  if (!rule.header.covers(packets)) return false;
+  if (packets != PacketClass::Tcp && packets != PacketClass::Udp) return true;
+  const int64_t number = packets == PacketClass::Tcp ? IPPROTO_TCP : IPPROTO_UDP;
+  return std::all_of(rule.packet.ip_proto.begin(), rule.packet.ip_proto.end(),
+                     [number](const RuleRange& range) { return range.holds(number); });
+}
+
+// Nothing but addresses is asked, and nothing that changes in the flow's course.
+// As in Suricata, where ports make it a rule on packets.
+bool is_of_ends(const Rule& rule, const CompiledRule& compiled) {
+  const auto tests = [](RuleFlowbit::Op op) {
+    return op == RuleFlowbit::Op::IsSet || op == RuleFlowbit::Op::IsNotSet;
+  };
+  const RuleFlow& flow = rule.flow;
+  return compiled.parts.empty() && !rule.packet.any() && compiled.apps.empty() &&
+         compiled.context.empty() && !flow.direction && !flow.established && !flow.stateless &&
+         !flow.only_stream && !flow.no_stream && rule.flowints.empty() &&
+         rule.header.protocol != RuleProtocol::TcpPacket &&
+         rule.header.source_ports.is_all() && rule.header.destination_ports.is_all() &&
+         std::none_of(rule.flowbits.begin(), rule.flowbits.end(),
+                      [&](const RuleFlowbit& bit) { return tests(bit.op); }) &&
+         std::none_of(rule.xbits.begin(), rule.xbits.end(),
+                      [&](const RuleXbit& bit) { return tests(bit.op); });
+}
+
+// A packet that begins a connection is never encrypted.
+bool asks_for_syn(const Rule& rule) {
+  using Mode = RuleTcpFlags::Mode;
+  constexpr uint8_t kSyn = 2;
+  const auto& flags = rule.packet.flags;
+  return flags && (flags->flags & kSyn) != 0 &&
+         (flags->mode == Mode::Exactly || flags->mode == Mode::AtLeast);
+}
+
+uint8_t views_of(const CompiledRule& rule) {
+  const auto bit = [](AppView view) { return static_cast<uint8_t>(1u << static_cast<unsigned>(view)); };
+  if (rule.apps.empty() || rule.apps_negated) return 0xff;
+  uint8_t views = bit(AppView::Undecided);
+  for (const AppProtocol app : rule.apps) views |= bit(view_of(app, true));
+  return views;
+}
+
 // Suricata's order: pass, drop, reject, alert; who sets a flow bit before who
 // asks for it; the more urgent first.
 std::tuple<int, int, int> order_of(const Rule& rule, const CompiledRule& compiled) {
@@ -146,6 +193,8 @@ bool RuleCompiler::add(const Rule& rule, std::string& why) {
   out.tls_states = rule.tls_states;
   if (rule.packet.any()) out.packet = std::make_unique<const RulePacketTests>(rule.packet);
   if (!add_parts(rule, out, why) || !add_context(rule, out, why)) return false;
+  if (is_of_ends(rule, out)) out.scope = RuleScope::Ends;
+  out.late = out.scope == RuleScope::Packet && !out.needs_payload && !asks_for_syn(rule);
   add_state(rule, out);
   rules_.push_back({&rule, std::move(out)});
   return true;
@@ -190,6 +239,7 @@ bool RuleCompiler::add_parts(const Rule& rule, CompiledRule& out, std::string& w
       out.buffers |= buffer_bit(part.buffer);
     }
     out.needs_payload = out.needs_payload || part.buffer == Buffer::Payload;
+    out.has_variables = out.has_variables || part.matcher.has_variables();
     out.parts.push_back(std::move(part));
   }
   if (!rule.tls_versions.empty() || rule.tls_states != 0) {
@@ -289,85 +339,132 @@ std::shared_ptr<const RuleSet> RuleCompiler::finish(DatabaseCache& cache) {
     CompiledRule& rule = pending.compiled;
     const RuleHeader& header = pending.rule->header;
     rule.header = headers_.try_emplace(header, static_cast<uint32_t>(headers_.size())).first->second;
-    group(static_cast<uint32_t>(set->rules_.size()), *pending.rule, rule);
+    group(*set, static_cast<uint32_t>(set->rules_.size()), *pending.rule, rule);
     set->rules_.push_back(std::move(rule));
   }
   set->headers_.resize(headers_.size());
-  for (const auto& [header, number] : headers_) {
-    set->headers_[number] = header;
-    for (size_t c = 0; c < kPacketClasses; ++c) {
-      if (header.covers(static_cast<PacketClass>(c))) set->class_headers_[c].push_back(number);
-    }
+  for (const auto& [header, number] : headers_) set->headers_[number] = header;
+  note_headers(*set);
+  ScanGroups::Shared shared;
+  for (size_t c = 0; c < kPacketClasses; ++c) {
+    set->payload_[c].build(payload_[c], static_cast<PacketClass>(c) == PacketClass::Tcp, cache,
+                           shared);
   }
-  for (auto& numbers : set->class_headers_) {
-    const auto all = std::find_if(numbers.begin(), numbers.end(),
-                                  [&](uint32_t n) { return set->headers_[n].fits_all(); });
-    if (all != numbers.end()) numbers = {*all};
-  }
-  for (size_t c = 0; c < kPacketClasses; ++c) set->packet_[c] = prefilter(packet_[c], cache);
   for (size_t side = 0; side < 2; ++side) {
-    set->stream_[side] = prefilter(stream_[side], cache);
     for (size_t b = 0; b < kBuffers; ++b) {
-      set->buffers_[side][b] = prefilter(buffers_[side][b], cache);
-      if (!set->buffers_[side][b].empty()) set->wanted_[side] |= uint64_t{1} << b;
+      set->buffers_[side][b] = make_prefilter(buffers_[side][b], cache, shared);
+      const bool empty = set->buffers_[side][b]->empty() && set->patternless_[side][b].empty();
+      if (!empty) set->wanted_[side] |= uint64_t{1} << b;
     }
   }
+  for (auto& [key, prefilter] : shared) set->prefilters_.push_back(prefilter);
   set->flowbits_ = static_cast<uint32_t>(flowbits_.size());
   set->flowints_ = static_cast<uint32_t>(flowints_.size());
   return set;
 }
 
-void RuleCompiler::group(uint32_t index, const Rule& rule, CompiledRule& compiled) {
-  const bool transaction = compiled.scope == RuleScope::Transaction;
-  const std::optional<FastPattern> found = fast_pattern(rule, !transaction);
-  const auto enter = [&](Group& group) {
-    if (found) {
-      group.patterns[{found->bytes, found->nocase}].push_back(index);
-    } else {
-      group.always.push_back(index);
+// By class of packets, those of which one is met by every packet alone.
+void RuleCompiler::note_headers(RuleSet& set) const {
+  std::vector<bool> late(set.headers_.size());
+  for (const CompiledRule& rule : set.rules_) late[rule.header] = late[rule.header] || rule.late;
+  for (uint32_t number = 0; number < set.headers_.size(); ++number) {
+    for (size_t c = 0; c < kPacketClasses; ++c) {
+      if (!set.headers_[number].covers(static_cast<PacketClass>(c))) continue;
+      set.class_headers_[c].push_back(number);
+      if (late[number]) set.late_headers_[c].push_back(number);
     }
-  };
-  if (transaction) {
-    // Without a pattern: whenever the first of its buffers has something new.
-    size_t at = found ? found->match : 0;
-    while (!found && at < compiled.parts.size() && !is_of_transaction(compiled.parts[at].buffer)) ++at;
-    const bool version = at == compiled.parts.size();
-    const Buffer buffer = version ? Buffer::TlsVersion : compiled.parts[at].buffer;
-    for (size_t side = 0; side < 2; ++side) {
-      const bool there = version || compiled.parts[at].side[side];
-      if (there) enter(buffers_[side][static_cast<size_t>(buffer)]);
-    }
-    return;
   }
-  // Nothing says that what such a rule finds is new each time.
-  const bool app_alone = !compiled.apps.empty() && compiled.parts.empty();
-  compiled.once = (compiled.scope == RuleScope::Stream && !found) || app_alone;
-  const auto in = [&](PacketClass c) -> Group& { return packet_[static_cast<size_t>(c)]; };
-  if (compiled.scope == RuleScope::Stream) {
-    for (const Direction of : {Direction::Original, Direction::Reply}) {
-      if (!compiled.directed || compiled.direction == of) enter(stream_[static_cast<size_t>(of)]);
+  for (auto* headers : {&set.class_headers_, &set.late_headers_}) {
+    for (auto& numbers : *headers) {
+      const auto all = std::find_if(numbers.begin(), numbers.end(),
+                                    [&](uint32_t n) { return set.headers_[n].fits_all(); });
+      if (all != numbers.end()) numbers = {*all};
     }
-    const bool stream_only =
-        rule.flow.only_stream || rule.header.protocol == RuleProtocol::TcpStream;
-    if (counts_from_start(rule) && !stream_only) enter(in(PacketClass::Tcp));
-  }
-  for (size_t c = 0; c < kPacketClasses; ++c) {
-    const auto packets = static_cast<PacketClass>(c);
-    const bool streams = packets == PacketClass::Tcp && compiled.scope == RuleScope::Stream;
-    if (!streams && rule.header.covers(packets)) enter(in(packets));
   }
 }
 
-Prefilter RuleCompiler::prefilter(Group& group, DatabaseCache& cache) {
-  std::vector<Prefilter::Pattern> patterns;
-  for (auto& [literal, rules] : group.patterns) {
-    patterns.push_back({literal.first, literal.second, std::move(rules)});
+void RuleCompiler::group(RuleSet& set, uint32_t index, const Rule& rule, CompiledRule& compiled) {
+  if (compiled.scope == RuleScope::Transaction) {
+    group_of_buffers(set, index, rule, compiled);
+  } else {
+    group_of_payload(set, index, rule, compiled);
   }
-  return {std::move(patterns), std::move(group.always), cache};
+}
+
+void RuleCompiler::group_of_buffers(RuleSet& set, uint32_t index, const Rule& rule,
+                                    const CompiledRule& compiled) {
+  const std::optional<FastPattern> found = buffer_pattern(rule);
+  // Without a pattern: whenever the first of its buffers has something new.
+  size_t at = found ? found->match : 0;
+  while (!found && at < compiled.parts.size() && !is_of_transaction(compiled.parts[at].buffer)) ++at;
+  const bool version = at == compiled.parts.size();
+  const auto buffer = static_cast<size_t>(version ? Buffer::TlsVersion : compiled.parts[at].buffer);
+  for (size_t side = 0; side < 2; ++side) {
+    if (!version && !compiled.parts[at].side[side]) continue;
+    if (found) {
+      buffers_[side][buffer][{found->bytes, found->nocase}].push_back(
+          {index, found->low, found->high});
+    } else {
+      set.patternless_[side][buffer].push_back(index);
+    }
+  }
+}
+
+// Of a packet or piece of a stream that goes `of`.
+const PortSet* RuleCompiler::server_ports(const RuleHeader& header, Direction of) {
+  const bool to_server = of == Direction::Original;
+  const PortSet& ports = to_server ? header.destination_ports : header.source_ports;
+  const PortSet& others = to_server ? header.source_ports : header.destination_ports;
+  if (!header.both_ways || ports == others) return &ports;
+  PortSet both = ports;
+  both.unite(others);
+  return &united_ports_.emplace_back(std::move(both));
+}
+
+void RuleCompiler::group_of_payload(RuleSet& set, uint32_t index, const Rule& rule,
+                                    CompiledRule& compiled) {
+  ScanRule place;
+  place.rule = index;
+  place.pattern = payload_pattern(rule);
+  place.flags = rule.packet.flags;
+  // Nothing says that what such a rule finds is new each time.
+  const bool app_alone = !compiled.apps.empty() && compiled.parts.empty();
+  const bool stream = compiled.scope == RuleScope::Stream;
+  compiled.once = (stream && !place.pattern) || app_alone;
+  const bool stream_only =
+      rule.flow.only_stream || rule.header.protocol == RuleProtocol::TcpStream;
+  compiled.also_packet = stream && counts_from_start(rule) && !stream_only;
+  for (size_t c = 0; c < kPacketClasses; ++c) {
+    const auto packets = static_cast<PacketClass>(c);
+    if (!covers(rule, packets)) continue;
+    if (compiled.scope == RuleScope::Ends) {
+      set.ends_[c].push_back(index);
+      continue;
+    }
+    const bool in_stream = stream && packets == PacketClass::Tcp;
+    place.apps = packets == PacketClass::Tcp ? views_of(compiled) : uint8_t{0xff};
+    for (const Direction of : {Direction::Original, Direction::Reply}) {
+      if (compiled.directed && compiled.direction != of) continue;
+      place.ports = server_ports(rule.header, of);
+      place.in_stream = in_stream;
+      payload_[c][static_cast<size_t>(of)].push_back(place);
+      if (place.pattern || !compiled.also_packet || !in_stream) continue;
+      place.in_stream = false;
+      payload_[c][static_cast<size_t>(of)].push_back(place);
+    }
+  }
 }
 
 bool RuleSet::may_fit(const PacketEnds& ends) const noexcept {
-  const std::vector<uint32_t>& numbers = class_headers_[static_cast<size_t>(ends.packet_class)];
+  return may_fit(class_headers_, ends);
+}
+
+bool RuleSet::may_fit_late(const PacketEnds& ends) const noexcept {
+  return may_fit(late_headers_, ends);
+}
+
+bool RuleSet::may_fit(const ClassHeaders& headers, const PacketEnds& ends) const noexcept {
+  const std::vector<uint32_t>& numbers = headers[static_cast<size_t>(ends.packet_class)];
   if (numbers.size() > kMaxHeadersAsked) return true;
   PacketEnds back = ends;
   back.swap();
@@ -378,21 +475,13 @@ bool RuleSet::may_fit(const PacketEnds& ends) const noexcept {
 
 size_t RuleSet::prefilter_bytes() const noexcept {
   size_t sum = 0;
-  for (const Prefilter& p : packet_) sum += p.memory_bytes();
-  for (const Prefilter& p : stream_) sum += p.memory_bytes();
-  for (const auto& side : buffers_) {
-    for (const Prefilter& p : side) sum += p.memory_bytes();
-  }
+  for (const auto& p : prefilters_) sum += p->memory_bytes();
   return sum;
 }
 
 size_t RuleSet::patterns() const noexcept {
   size_t sum = 0;
-  for (const Prefilter& p : packet_) sum += p.patterns();
-  for (const Prefilter& p : stream_) sum += p.patterns();
-  for (const auto& side : buffers_) {
-    for (const Prefilter& p : side) sum += p.patterns();
-  }
+  for (const auto& p : prefilters_) sum += p->patterns();
   return sum;
 }
 

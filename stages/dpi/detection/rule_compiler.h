@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,7 +21,9 @@
 #include "stages/dpi/rules/pcre_expression.h"
 #include "stages/dpi/rules/rule.h"
 #include "stages/dpi/rules/rule_classification.h"
+#include "stages/dpi/detection/fast_pattern.h"
 #include "stages/dpi/detection/rule_set.h"
+#include "stages/dpi/detection/scan_groups.h"
 
 namespace sluice::rules {
 
@@ -39,11 +42,8 @@ class RuleCompiler {
   std::shared_ptr<const RuleSet> finish(DatabaseCache& cache);
 
  private:
-  // Where fast patterns are gathered: literal, nocase -> rules.
-  struct Group {
-    std::map<std::pair<std::string, bool>, std::vector<uint32_t>> patterns;
-    std::vector<uint32_t> always;
-  };
+  // Fast patterns of one buffer: literal, nocase -> rules.
+  using Patterns = std::map<std::pair<std::string, bool>, std::vector<Prefilter::Use>>;
   struct Pending {
     const Rule* rule;
     CompiledRule compiled;
@@ -56,8 +56,12 @@ class RuleCompiler {
                   std::vector<uint32_t>& numbers, std::string& why);
   void add_state(const Rule& rule, CompiledRule& out);
   uint32_t number_of(std::map<std::string, uint32_t>& names, const std::string& name);
-  void group(uint32_t index, const Rule& rule, CompiledRule& compiled);
-  Prefilter prefilter(Group& group, DatabaseCache& cache);
+  void note_headers(RuleSet& set) const;
+  void group(RuleSet& set, uint32_t index, const Rule& rule, CompiledRule& compiled);
+  void group_of_buffers(RuleSet& set, uint32_t index, const Rule& rule,
+                        const CompiledRule& compiled);
+  void group_of_payload(RuleSet& set, uint32_t index, const Rule& rule, CompiledRule& compiled);
+  const PortSet* server_ports(const RuleHeader& header, Direction of);
 
   Directory& directory_;
   const Classifications& classifications_;
@@ -65,21 +69,9 @@ class RuleCompiler {
   std::vector<Pending> rules_;
   std::map<RuleHeader, uint32_t> headers_;
   std::map<std::string, uint32_t> flowbits_, flowints_, xbits_;
-  Group packet_[kPacketClasses];
-  Group stream_[2];
-  Group buffers_[2][kBuffers];
+  std::vector<ScanRule> payload_[kPacketClasses][2];  // by Direction of the bytes
+  std::deque<PortSet> united_ports_;
+  Patterns buffers_[2][kBuffers];
 };
-
-// The part of a rule that its prefilter looks for.
-struct FastPattern {
-  size_t match;  // position among Rule::buffers without those of the flow's context
-  std::string bytes;
-  bool nocase;
-};
-
-// The one that the rule names, else the one that says most. Nothing where the
-// rule has no content that must be found. Payload counts only where
-// `in_payload` says so, and then alone.
-std::optional<FastPattern> fast_pattern(const Rule& rule, bool in_payload);
 
 }  // namespace sluice::rules

@@ -18,6 +18,7 @@
 #include "stages/dpi/protocol/transaction.h"
 #include "stages/dpi/rules/buffer_matcher.h"
 #include "stages/dpi/detection/prefilter.h"
+#include "stages/dpi/detection/scan_groups.h"
 #include "stages/dpi/rules/rule.h"
 #include "stages/dpi/rules/rule_header.h"
 
@@ -56,6 +57,7 @@ struct CompiledContext {
 // Where a rule is looked for.
 enum class RuleScope : uint8_t {
   Packet,       // this packet alone
+  Ends,         // who speaks to whom: a flow's first packet in each direction
   Stream,       // a direction's bytes as they become readable; other packets as Packet
   Transaction,  // buffers of an application protocol
 };
@@ -73,6 +75,9 @@ struct CompiledRule {
   Direction direction;
   bool needs_payload;  // asks for Buffer::Payload
   bool once;           // fires once a flow: nothing says that what it found is new
+  bool also_packet;    // of those on streams: asked of each segment by itself, too
+  bool late;           // on packets: asked where the payload is encrypted, too
+  bool has_variables;  // what it finds in one buffer it asks for in another
   std::vector<AppProtocol> apps;  // of its header or app-layer-protocol: any of them; empty: all
   bool apps_negated;              // none of them
   uint64_t buffers;  // of transactions: those that it asks for
@@ -101,52 +106,58 @@ class RuleSet {
   uint32_t flowbits() const noexcept { return flowbits_; }
   uint32_t flowints() const noexcept { return flowints_; }
 
-  // Fast patterns in the payload of one packet, by its class.
-  const Prefilter& packet(PacketClass packets) const noexcept {
-    return packet_[static_cast<size_t>(packets)];
+  // What is looked for in payload, of a packet or, for TCP, of a stream.
+  const ScanGroup& payload(PacketClass packets, Direction of, uint16_t server_port,
+                           AppView app) const noexcept {
+    return payload_[static_cast<size_t>(packets)].group(of, server_port, app);
   }
-  // In a stream, by the Direction of its bytes.
-  const Prefilter& stream(Direction of) const noexcept { return stream_[static_cast<size_t>(of)]; }
+  // Rules on the ends alone.
+  const std::vector<uint32_t>& ends(PacketClass packets) const noexcept {
+    return ends_[static_cast<size_t>(packets)];
+  }
+  // Rules without a fast pattern that ask a buffer of transactions.
+  const std::vector<uint32_t>& patternless(Buffer buffer, Direction of) const noexcept {
+    return patternless_[static_cast<size_t>(of)][static_cast<size_t>(buffer)];
+  }
   // In a transaction's buffer.
   const Prefilter& buffer(Buffer buffer, Direction of) const noexcept {
-    return buffers_[static_cast<size_t>(of)][static_cast<size_t>(buffer)];
+    return *buffers_[static_cast<size_t>(of)][static_cast<size_t>(buffer)];
   }
   // Buffers (buffer_bit) that some rule looks for, by Direction.
   uint64_t wanted_buffers(Direction of) const noexcept {
     return wanted_[static_cast<size_t>(of)];
   }
-  bool wants_transactions() const noexcept { return (wanted_[0] | wanted_[1]) != 0; }
-  bool wants_stream() const noexcept { return !stream_[0].empty() || !stream_[1].empty(); }
-  // Whether rules look at packets of that class one by one.
-  bool wants_packets(PacketClass packets) const noexcept { return !packet(packets).empty(); }
   // Whether a header may fit these ends, in this or the other direction. After a
   // bounded number of headers the answer is yes.
   bool may_fit(const PacketEnds& ends) const noexcept;
+  // The same of rules that make sense where the payload is encrypted.
+  bool may_fit_late(const PacketEnds& ends) const noexcept;
 
   // Calls `visit(const hs_database_t*)` for each database.
   template <typename Visit>
   void for_each_database(Visit visit) const {
-    const auto one = [&](const Prefilter& p) {
-      if (p.database() != nullptr) visit(p.database());
-    };
-    for (const Prefilter& p : packet_) one(p);
-    for (const Prefilter& p : stream_) one(p);
-    for (const auto& side : buffers_) {
-      for (const Prefilter& p : side) one(p);
+    for (const auto& p : prefilters_) {
+      if (p->database() != nullptr) visit(p->database());
     }
   }
   size_t prefilter_bytes() const noexcept;
   size_t patterns() const noexcept;
+  size_t databases() const noexcept { return prefilters_.size(); }
 
  private:
   friend class RuleCompiler;
 
   std::vector<CompiledRule> rules_;
   std::vector<RuleHeader> headers_;  // distinct
-  std::array<std::vector<uint32_t>, kPacketClasses> class_headers_;
-  std::array<Prefilter, kPacketClasses> packet_;
-  std::array<Prefilter, 2> stream_;
-  std::array<Prefilter, kBuffers> buffers_[2];
+  using ClassHeaders = std::array<std::vector<uint32_t>, kPacketClasses>;
+  bool may_fit(const ClassHeaders& headers, const PacketEnds& ends) const noexcept;
+
+  ClassHeaders class_headers_, late_headers_;
+  std::array<ScanGroups, kPacketClasses> payload_;
+  std::array<std::vector<uint32_t>, kPacketClasses> ends_;
+  std::array<std::shared_ptr<const Prefilter>, kBuffers> buffers_[2];
+  std::array<std::vector<uint32_t>, kBuffers> patternless_[2];
+  std::vector<std::shared_ptr<const Prefilter>> prefilters_;  // each one once
   uint64_t wanted_[2] = {0, 0};
   uint32_t flowbits_ = 0;
   uint32_t flowints_ = 0;

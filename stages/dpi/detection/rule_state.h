@@ -16,11 +16,15 @@ class RuleSet;
 // has fired and does not again before its transaction ends.
 struct PendingRule {
   uint32_t rule;
-  uint32_t transaction;  // its number; for a stream: not used
-  uint64_t found_at;     // stream offset of the first byte that it has seen
+  uint32_t transaction;  // its number; for a stream: 0
+  uint64_t found_at;     // of a stream: where its fast pattern begins at the earliest
+  uint64_t lacking;      // of a transaction: buffers (buffer_bit) that may still match
+  uint64_t matched;      // parts of the rule, by position, that need not be asked again
   uint8_t side;          // Direction in which its fast pattern was found
-  bool in_stream;        // else in a transaction
-  bool fired;
+  bool in_stream : 1;    // else in a transaction
+  bool fired : 1;
+  bool undecided : 1;  // waits for the application protocol's name
+  bool gone : 1;       // to be removed when the place has been evaluated
 };
 
 // Zeroed memory is a fresh one. dpi's worker only.
@@ -32,6 +36,7 @@ struct RuleState {
   const RuleSet* set;   // whose rules these are, only to be compared
   uint16_t generation;  // of the policy that they belong to
   bool passed;          // a `pass` rule has matched: no rule is asked any more
+  uint8_t ends_asked;   // bits by Direction: rules on the ends alone have been
 
   void release() noexcept {
     pending.release();
@@ -39,6 +44,7 @@ struct RuleState {
     flowbits.release();
     flowints.release();
     passed = false;
+    ends_asked = 0;
   }
 };
 

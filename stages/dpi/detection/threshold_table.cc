@@ -12,7 +12,7 @@ namespace {
 constexpr uint64_t kSecond = 1'000'000'000;
 
 TrackKey key_of(const RuleThreshold& threshold, uint32_t rule, const PacketEnds& ends,
-                uint64_t flow) noexcept {
+                const FlowIdentity& flow) noexcept {
   using Track = RuleThreshold::Track;
   TrackKey key;
   const auto filter = threshold.kind == RuleThreshold::Kind::DetectionFilter ? 1u : 0u;
@@ -29,7 +29,8 @@ TrackKey key_of(const RuleThreshold& threshold, uint32_t rule, const PacketEnds&
       key.second = ends.address[1];
       break;
     case Track::Flow:
-      key.first = flow;
+      key.first = flow.entry;
+      key.second = flow.began_ns;
       break;
     case Track::Rule:
       break;
@@ -58,7 +59,7 @@ TrackKey key_of(uint32_t bit, RuleXbit::Track track, const PacketEnds& ends) noe
 }  // namespace
 
 bool ThresholdTable::matched(const RuleThreshold& threshold, uint32_t rule, const PacketEnds& ends,
-                             uint64_t flow, uint64_t now_ns, uint64_t& lost) noexcept {
+                             const FlowIdentity& flow, uint64_t now_ns, uint64_t& lost) noexcept {
   const TrackKey key = key_of(threshold, rule, ends, flow);
   Count* count = table_.find(key, now_ns);
   if (count == nullptr) {

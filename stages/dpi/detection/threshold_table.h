@@ -11,6 +11,7 @@
 #include <initializer_list>
 #include <memory>
 
+#include "stages/dpi/detection/packet_facts.h"
 #include "stages/dpi/rules/rule.h"
 #include "stages/dpi/rules/rule_header.h"
 
@@ -98,7 +99,7 @@ class ThresholdTable {
   // the others: whether an event is due (Suricata's documentation, "Thresholding
   // Keywords"). `lost` counts entries that had to give way.
   bool matched(const RuleThreshold& threshold, uint32_t rule, const PacketEnds& ends,
-               uint64_t flow, uint64_t now_ns, uint64_t& lost) noexcept;
+               const FlowIdentity& flow, uint64_t now_ns, uint64_t& lost) noexcept;
 
  private:
   struct Count {

@@ -69,12 +69,13 @@ class DpiTest : public PacketTestWith<DpiFamily> {
     ++generation;
   }
   // The same, with a file of these rules.
-  void install_rules(const std::string& rules) {
+  void install_rules(const std::string& rules, const std::string& on_overload = "bypass") {
     const std::string path =
         ::testing::TempDir() + "dpi_test_" + std::to_string(getpid()) + ".rules";
     std::ofstream(path) << rules;
     install(
-        "[stage.dpi]\nmax_flows = 64\narena_mb = 4\n[stage.dpi.rules]\ncache = \"\"\n"
+        "[stage.dpi]\nmax_flows = 64\narena_mb = 4\non_overload = \"" + on_overload +
+        "\"\n[stage.dpi.rules]\ncache = \"\"\n"
         "files = [\"" + path + "\"]\n");
     std::remove(path.c_str());
   }

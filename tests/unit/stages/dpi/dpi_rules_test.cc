@@ -197,5 +197,71 @@ TEST_P(DpiRulesTest, ReadsAFlowWhoseServerWasSeenFirst) {
   EXPECT_EQ(counter("http_requests"), 1u);
 }
 
+TEST_P(DpiRulesTest, KnowsTheSizeOfTheStreamThatThePacketDoesNotAdvance) {
+  install_rules(
+      "alert tcp any any -> any any (flow:to_server; stream_size:server,>,100; sid:1;)\n"
+      "alert tcp any any -> any any (flow:to_client; stream_size:client,<,10; sid:2;)\n");
+  auto flow = open(from_client());
+  handshake(*flow);
+  take_events();
+  send(*flow, from_client().payload("0123456789abcdef"));
+  EXPECT_EQ(take_events().size(), 0u);
+  send(*flow, from_server().payload(std::string(200, 'x')));
+  EXPECT_EQ(take_events().size(), 0u) << "the client has sent more";
+  send(*flow, from_client());
+  const auto told = take_events();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].signature_id, 1u);
+  end(*flow);
+}
+
+TEST_P(DpiRulesTest, TellsOfAPassThatAlerts) {
+  install_rules(
+      "pass tcp any any -> any any (content:\"GOOD\"; alert; sid:1;)\n"
+      "drop tcp any any -> any any (content:\"EVIL\"; sid:2;)\n");
+  auto flow = open(from_client());
+  handshake(*flow);
+  EXPECT_TRUE(send(*flow, from_client().payload("GOOD, EVIL")));
+  const auto told = take_events();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].signature_id, 1u);
+  EXPECT_EQ(told[0].action, Verdict::Pass);
+  EXPECT_TRUE(send(*flow, from_client().payload("EVIL"))) << "the whole flow is passed";
+  end(*flow);
+}
+
+TEST_P(DpiRulesTest, AStreamsRuleSetsWhatAnExchangeOfTheSameSegmentAsks) {
+  install_rules(
+      "alert tcp any any -> any any (content:\"MAGIC\"; flowbits:set,x; noalert; sid:1;)\n"
+      "drop http any any -> any any (flowbits:isset,x; http.uri; content:\"/evil\"; sid:2;)\n");
+  auto flow = open(from_client());
+  handshake(*flow);
+  EXPECT_FALSE(send(*flow, from_client().payload("GET /evil?MAGIC HTTP/1.1\r\nHost: a\r\n\r\n")));
+  end(*flow);
+}
+
+// A rule that cannot be asked to the end: on_overload says what becomes of the flow.
+TEST_P(DpiRulesTest, EvaluationsThatAreCutShortAreAnOverload) {
+  const char* rules =
+      "drop tcp any any -> any any (content:\"A\"; content:\"B\"; within:1; content:\"C\"; within:1; "
+      "content:\"exploit\"; sid:1;)\n";
+  std::string hostile;
+  for (unsigned i = 0; i < 480; ++i) hostile += "AB-";
+  hostile += "exploit";
+  for (const bool drops : {false, true}) {
+    install_rules(rules, drops ? "drop" : "bypass");
+    auto flow = open(from_client());
+    handshake(*flow);
+    const uint64_t before = counter("rules_cut_short");
+    bool passed = true;
+    for (unsigned i = 0; i < 6 && passed; ++i) passed = send(*flow, from_client().payload(hostile));
+    EXPECT_GT(counter("rules_cut_short"), before);
+    EXPECT_EQ(passed, !drops);
+    EXPECT_EQ(counter(drops ? "overload_dropped" : "overload_bypassed") > 0, true);
+    EXPECT_EQ(settled(*flow), drops) << "what was read would pass as known";
+    end(*flow);
+  }
+}
+
 }  // namespace
 }  // namespace sluice::test
