@@ -188,10 +188,10 @@ double reading_alone() {
 double hyperscan_alone() {
   std::vector<rules::Prefilter::Pattern> patterns;
   for (std::string& text : contents()) {
-    patterns.push_back({std::move(text), false, {static_cast<uint32_t>(patterns.size())}});
+    patterns.push_back({std::move(text), false, {{static_cast<uint32_t>(patterns.size()), 0, 0}}});
   }
   rules::DatabaseCache not_kept("");
-  const rules::Prefilter prefilter(std::move(patterns), {}, not_kept);
+  const rules::Prefilter prefilter(patterns, not_kept);
   hs_scratch_t* scratch = nullptr;
   if (hs_alloc_scratch(prefilter.database(), &scratch) != HS_SUCCESS) {
     throw std::runtime_error("no memory for Hyperscan's scratch");
@@ -202,7 +202,7 @@ double hyperscan_alone() {
   for (unsigned i = 0; i < kAlone; ++i) {
     for (const Step& step : steps) {
       if (step.frame.size() == kHeaders) continue;
-      prefilter.scan(std::span(step.frame).subspan(kHeaders), 0, scratch, candidates);
+      prefilter.scan(std::span(step.frame).subspan(kHeaders), 0, 0, 1, scratch, candidates);
     }
   }
   const double cycles = static_cast<double>(rte_rdtsc() - begin) / kAlone;
