@@ -3,12 +3,12 @@
 # Copyright the Sluice authors
 """Holds nDPI's labels in event logs against a table of known ones.
 
-  tests/pcap/labels.py TRUTH.tsv FOLDER [--min PER_CENT] [--list N] [--partial]
+  tests/pcap/labels.py TRUTH.tsv FOLDER [--min PER_CENT] [--list N] [--partial] [--table FILE]
 
 TRUTH has the columns pcap, proto, src, sport, dst, dport, master, app; FOLDER
 holds PCAP.json, the EVE log of each capture. A TCP or UDP flow agrees if one of
 the flow events of its 5-tuple has both names. Prints the figure, then by
-protocol what disagrees. Exit code 1 below --min.
+protocol what disagrees; --table has all protocols. Exit code 1 below --min.
 """
 import argparse
 import collections
@@ -61,6 +61,7 @@ def main():
     parser.add_argument('--min', type=float, default=0, help='least agreement in per cent of flows')
     parser.add_argument('--partial', action='store_true', help='leave out captures without a log')
     parser.add_argument('--list', type=int, default=0, help='flows that disagree to name')
+    parser.add_argument('--table', help='file for flows that agree, of all, by protocol')
     arguments = parser.parse_args()
 
     total = collections.Counter()
@@ -88,6 +89,12 @@ def main():
     if not total['flows']:
         sys.exit('no flows to compare')
 
+    if arguments.table:
+        with open(arguments.table, 'w') as f:
+            for name, counts in sorted(by_protocol.items()):
+                flows = counts['flows']
+                agreed = 2 * flows - sum(counts.values())
+                f.write('%s %d/%d\n' % (name, agreed, flows))
     share = 100 * total['agreed'] / total['flows']
     print('nDPI labels: %d of %d flows agree (%.2f %%), %.2f %% in the mean over %d captures' %
           (total['agreed'], total['flows'], share, 100 * sum(means) / len(means), len(means)))
