@@ -111,7 +111,7 @@ if [ -z "$quick" ]; then
   count fuzz tests/fuzz/run.sh "${SLUICE_FUZZ_SECONDS:-10}"
 
   if [ -n "${SLUICE_CORPUS:-}" ]; then
-    say "corpus: every capture through the sanitizers, nDPI's labels, both placements"
+    say "corpus: every capture through the sanitizers, nDPI's labels, both placements, rules"
     count corpus tests/pcap/corpus.sh build-asan/app/sluice build-release/app/sluice
   else
     echo "SKIP corpus: SLUICE_CORPUS names no folder with captures"

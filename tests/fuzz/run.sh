@@ -3,7 +3,7 @@
 # Copyright the Sluice authors
 #
 # Builds the libFuzzer targets in build-fuzz (clang, AddressSanitizer,
-# UndefinedBehaviourSanitizer) and runs each for SECONDS.
+# UndefinedBehaviourSanitizer) and runs each for SECONDS, two at a time.
 #
 #   tests/fuzz/run.sh SECONDS [TARGET...]     e.g. tests/fuzz/run.sh 3600 parse
 #
@@ -39,16 +39,15 @@ if [ $# -eq 0 ]; then
   done
 fi
 
-failed=0
-for target in "$@"; do
-  corpus=$folder/corpus/$target log=$folder/$target.log
+# one TARGET SECONDS FOLDER
+one() {
+  local target=$1 folder=$3 known status=0 runs cover seeds=()
+  local corpus=$folder/corpus/$target log=$folder/$target.log
   mkdir -p "$corpus"
-  seeds=()
   for known in "$folder/seeds/$target" "tests/fuzz/seeds/$target"; do
     [ -d "$known" ] && seeds+=("$known")
   done
-  status=0
-  "$folder/tests/fuzz/${target}_fuzz" "$corpus" "${seeds[@]}" -max_total_time="$seconds" \
+  "$folder/tests/fuzz/${target}_fuzz" "$corpus" "${seeds[@]}" -max_total_time="$2" \
     -rss_limit_mb=2048 -timeout=10 -max_len=8192 -print_final_stats=1 \
     -artifact_prefix="$folder/crashes/$target-" >"$log" 2>&1 || status=$?
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
@@ -56,9 +55,13 @@ for target in "$@"; do
   if [ $status -eq 0 ]; then
     echo "PASS fuzz $target: ${runs:-?} inputs, ${cover:-?} edges covered"
   else
-    failed=1
     echo "FAIL fuzz $target (exit $status): $folder/$target.log, its input in $folder/crashes"
     grep -m1 -E 'ERROR: |runtime error:' "$log" || tail -5 "$log"
+    return 1
   fi
-done
-exit $failed
+}
+export -f one
+
+# A target that has gone wrong does not keep the others from running.
+printf '%s\0' "$@" |
+  xargs -0 -P "${SLUICE_JOBS:-2}" -I {} bash -c 'one "$@"' _ {} "$seconds" "$folder" || exit 1

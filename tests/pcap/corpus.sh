@@ -6,7 +6,7 @@
 #
 #   harmless   the sanitizer build, frames in heap buffers of exact length: no fault
 #   labels     nDPI's labels agree with ndpi/truth.tsv for 97 % of flows
-#   placement  run to completion and pinned pipeline (every fifth capture twice each):
+#   placement  run to completion and pinned pipeline, every second capture (a tenth twice each):
 #              one set of EVE lines
 #   rules      Suricata's cases whose rules Sluice can read: no crash, no alert that
 #              Suricata does not give, and not less agreement than before
@@ -81,7 +81,7 @@ labels_one() {
 export -f labels_one
 
 # The first run's lines are kept, of the others only those that differ. A second
-# run of the same placement goes with a fifth of the captures, always the same.
+# run of the same placement goes with a fifth of them, always the same.
 placement_one() {
   local name log problem run placement sum runs=(run-to-completion.1 pinned-pipeline.1)
   name=$(set_of "$2") log=$out/placement/$name
@@ -149,9 +149,13 @@ labels() {
   total=$(wc -l <"$list")
 }
 
+# Every second capture of each set, or all that were named.
 placement() {
-  each "$captures" bash -c 'placement_one "$@"' _ "$release" | tee "$out/placement.txt"
-  total=$(wc -l <"$captures")
+  local list=$out/placement-captures.txt
+  awk -v every="$([ -n "${SLUICE_CAPTURES:-}" ] && echo 1 || echo 2)" \
+    '{ folder = $0; sub("/[^/]*$", "", folder) } seen[folder]++ % every == 0' "$captures" >"$list"
+  each "$list" bash -c 'placement_one "$@"' _ "$release" | tee "$out/placement.txt"
+  total=$(wc -l <"$list")
 }
 
 # A case counts as read when every rule of it can be evaluated. What was reached must not get
@@ -229,6 +233,10 @@ et() {
   { each "$list.first" bash -c 'et_one "$@"' _ "$release"
     each "$list.others" bash -c 'et_one "$@"' _ "$release"; } | tee "$out/et.txt"
   total=$(wc -l <"$list")
+  # Of named captures only their share is due.
+  awk -F'\t' 'NR == FNR { n = split($0, part, "/"); taken[part[n - 2] "/" part[n]]; next }
+    FNR == 1 || $1 "/" $2 in taken' "$list" "$truth" >"$out/et-truth.tsv"
+  [ -z "${SLUICE_CAPTURES:-}" ] || truth=$out/et-truth.tsv
   for set in ndpi trex; do
     python3 "$corpus/tools/alert_compare.py" pcaps "$truth" "$out/et/$set" --set $set --list 40
   done >"$compared"
@@ -266,8 +274,8 @@ done
 printf '\n%s\n' "Labels of nDPI, flows that agree of all, by protocol:"
 column -c 110 "$out/labels-table.txt" 2>/dev/null || true
 printf '\n%s\n' "Cases of Suricata whose rules Sluice reads, passed of all, by class:"
-awk '/^class/ { on = 1; next } /^ / || /^sids/ { on = 0 } on { printf "  %-4s %4d of %4d  %s\n", $1, $3, $2, $4 }' \
-  "$out/rules-compared.txt" 2>/dev/null || true
+awk '/^class/ { on = 1; next } /^ / || /^sids/ { on = 0 }
+  on { printf "  %-4s %4d of %4d  %s\n", $1, $3, $2, $4 }' "$out/rules-compared.txt" 2>/dev/null || true
 printf '\n%s\n' "Rules of Emerging Threats:"
 grep '^ET:' "$out/et.txt" 2>/dev/null || true
 exit $failed

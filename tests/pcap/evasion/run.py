@@ -46,8 +46,6 @@ KINDS = (cases_segments, cases_copies, cases_ends, cases_fragments, cases_http, 
 KNOWN = {
     'SYN with 17 bytes': 'what a SYN carries is scanned once, before the flow is established',
     'SYN with 22 bytes': 'the same',
-    'two SYNs, the first is answered': 'the second is taken for the stream\'s beginning',
-    'an urgent byte too many': 'receivers that take urgent bytes out read another stream',
 }
 CLIENTS = {packed(client): family for family, (client, _) in enumerate(FAMILIES)}
 
