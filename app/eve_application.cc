@@ -4,10 +4,14 @@
 // What dpi has read of application protocols, in the shape of Suricata's own
 // documentation ("EVE JSON Format").
 
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <iterator>
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "app/eve_json.h"
 #include "app/json_writer.h"
@@ -127,21 +131,56 @@ void write_answers(JsonWriter& json, std::string_view answers) {
   json.end_array();
 }
 
+// The answers' data by their type.
+void write_grouped(JsonWriter& json, std::string_view answers) {
+  if (answers.empty()) return;
+  std::map<std::string_view, std::vector<std::string_view>> groups;
+  split(answers, '\n', [&](std::string_view line) {
+    constexpr size_t kType = 1, kData = 3;
+    std::array<std::string_view, kData + 1> fields;
+    size_t i = 0;
+    split(line, '\t', [&](std::string_view field) {
+      if (i < fields.size()) fields[i] = field;
+      ++i;
+    });
+    if (!fields[kData].empty()) groups[fields[kType]].push_back(fields[kData]);
+  });
+  if (groups.empty()) return;
+  json.begin_object("grouped");
+  for (const auto& [type, values] : groups) {
+    json.begin_array(type);
+    for (const std::string_view value : values) json.element(value);
+    json.end_array();
+  }
+  json.end_object();
+}
+
 void write_dns(JsonWriter& json, const Event& event) {
   const bool answer = event.values[kValueIsAnswer] != 0;
+  const uint64_t flags = event.values[kValueDnsFlags];
   json.begin_object("dns")
+      .field("version", uint64_t{2})
       .field("type", answer ? "answer" : "query")
-      .field("id", uint64_t{event.dns_id})
+      .field("id", uint64_t{event.dns_id});
+  if (answer) {
+    std::array<char, 8> hex;
+    std::snprintf(hex.data(), hex.size(), "%x", static_cast<unsigned>(flags & 0xffff));
+    json.field("flags", hex.data());
+    for (const auto& flag : kDnsFlags) {
+      if ((flags & flag.bit) != 0) json.field(flag.name, true);
+    }
+  } else {
+    json.field("tx_id", uint64_t{event.transaction});
+  }
+  json.field("opcode", flags >> 11 & 15)
       .field("rrname", event.get_text(kTextHost))
       .field("rrtype", dns_type(event));
   if (answer) {
     const uint64_t code = event.values[kValueResponseCode];
     json.field("rcode", code < std::size(kDnsCodes) ? std::string(kDnsCodes[code])
                                                     : "RCODE" + std::to_string(code));
-    for (const auto& flag : kDnsFlags) {
-      if ((event.values[kValueDnsFlags] & flag.bit) != 0) json.field(flag.name, true);
-    }
     write_answers(json, event.get_text(kTextAnswers));
+    write_grouped(json, event.get_text(kTextAnswers));
   }
   json.end_object();
 }

@@ -159,10 +159,10 @@ void FlowReporter::tell_dns(Flow& flow, const DnsTransaction& dns, bool answer,
   e->dns_id = dns.id;
   e->set_text(kTextHost, Host(dns.name).view());
   e->set_text(kTextAgent, dns_rrtype_name(dns.type));
+  e->values[kValueDnsFlags] = answer ? dns.response_flags : dns.query_flags;
   if (answer) {
     e->values[kValueIsAnswer] = 1;
     e->values[kValueResponseCode] = dns.rcode();
-    e->values[kValueDnsFlags] = dns.response_flags;
     Lines records;
     for (const DnsRecord& record : dns.answers) {
       std::array<char, 12> number;

@@ -237,8 +237,10 @@ TEST_F(EveJsonTest, WritesWhatDpiReadOfDns) {
   dns.set_text(kTextHost, "example.org");
   dns.number = 65;
   dns.dns_id = 4711;
-  EXPECT_EQ(format(dns)["dns"], Json::parse(R"({"type":"query","id":4711,"rrname":"example.org",
-    "rrtype":"TYPE65"})"));
+  dns.transaction = 3;
+  dns.values[kValueDnsFlags] = 0x1100;  // opcode 2
+  EXPECT_EQ(format(dns)["dns"], Json::parse(R"({"version":2,"type":"query","id":4711,"tx_id":3,
+    "opcode":2,"rrname":"example.org","rrtype":"TYPE65"})"));
   dns.set_text(kTextAgent, "HTTPS");
   EXPECT_EQ(format(dns)["dns"]["rrtype"], "HTTPS");
   dns.values[kValueIsAnswer] = 1;
@@ -249,6 +251,10 @@ TEST_F(EveJsonTest, WritesWhatDpiReadOfDns) {
   EXPECT_EQ(answer["type"], "answer");
   EXPECT_EQ(answer["rcode"], "NXDOMAIN");
   EXPECT_EQ(answer["rd"], true);
+  EXPECT_EQ(answer["flags"], "8180");
+  EXPECT_EQ(answer["opcode"], 0);
+  EXPECT_EQ(answer["grouped"],
+            Json::parse(R"({"A":["192.0.2.1"],"AAAA":["2001:db8::1"]})"));
   EXPECT_FALSE(answer.contains("aa"));
   EXPECT_EQ(answer["answers"], Json::parse(R"([
     {"rrname":"example.org","rrtype":"A","ttl":300,"rdata":"192.0.2.1"},

@@ -117,6 +117,8 @@ TEST_P(DpiEventsTest, TellsOfEveryDnsQueryOfAFlow) {
   EXPECT_EQ(told[0].get_text(kTextAgent), "A");
   EXPECT_EQ(told[0].values[kValueIsAnswer], 0u);
   EXPECT_EQ(told[1].values[kValueIsAnswer], 1u);
+  EXPECT_EQ(told[0].values[kValueDnsFlags], 0x0100u) << "of the question";
+  EXPECT_EQ(told[1].values[kValueDnsFlags], 0x8180u);
   EXPECT_EQ(told[1].get_text(kTextHost), "www.example.org");
   EXPECT_EQ(told[2].get_text(kTextAgent), "AAAA");
   EXPECT_EQ(told[3].number, 999);
