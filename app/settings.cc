@@ -85,9 +85,11 @@ std::unique_ptr<Policy> compile_settings(const Settings& settings, Directory& di
                          .extra_rules = replay.extra_rules};
   auto policy = compile_policy(settings.line, settings.document->root(errors), context, generation);
   if (!errors.empty()) return nullptr;
-  for (const std::string& remark : context.remarks) {
-    spdlog::warn("{}", std::string_view(remark).substr(0, remark.find_last_not_of('\n') + 1));
-  }
+  const auto trimmed = [](const std::string& text) {
+    return std::string_view(text).substr(0, text.find_last_not_of('\n') + 1);
+  };
+  for (const std::string& fact : context.facts) spdlog::info("{}", trimmed(fact));
+  for (const std::string& remark : context.remarks) spdlog::warn("{}", trimmed(remark));
   return policy;
 }
 

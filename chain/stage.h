@@ -189,6 +189,7 @@ struct CompileContext {
   // What the operator should know though nothing is wrong enough to stop: lines
   // of text, for the log.
   std::vector<std::string> remarks{};
+  std::vector<std::string> facts{};  // the same, of what is well
 };
 
 // What a stage's console command may look at. Control thread; everything may

@@ -64,9 +64,11 @@ std::string customary_cache(bool replay) {
   return home != nullptr ? std::string(home) + "/.cache/sluice" : std::string();
 }
 
-void tell(const rules::LoadedRules& loaded, std::vector<std::string>& remarks) {
-  if (loaded.coverage.refused == 0) return;
-  remarks.push_back(to_string(loaded.coverage));
+void tell(const rules::LoadedRules& loaded, CompileContext& context) {
+  if (loaded.coverage.rules == 0) return;
+  const bool well = loaded.coverage.refused == 0;
+  std::vector<std::string>& remarks = context.remarks;
+  (well ? context.facts : remarks).push_back(to_string(loaded.coverage));
   for (size_t i = 0; i < loaded.refusals.size() && i < kMaxRefusalsTold; ++i) {
     remarks.push_back(format(loaded.refusals[i].error));
   }
@@ -112,7 +114,7 @@ std::shared_ptr<const rules::RuleSet> compile_rules(ConfigSection section, Compi
                                {{}, "rule", number + ": " + why, "what can be evaluated"}});
     if (fails) section.error("files", number + ": " + why, "rules that can be evaluated");
   }
-  tell(loaded, context.remarks);
+  tell(loaded, context);
   coverage = loaded.coverage;
   if (section.errors().all().size() != errors_before) return nullptr;
   try {
