@@ -71,6 +71,9 @@ def tiny():
     yield Case('long content in single bytes', 5, ALERT, sending(CLIENT, LONG, ones(LONG)))
     yield Case('long content in single bytes, acknowledged', 5, ALERT,
                sending(CLIENT, LONG, ones(LONG), acknowledged=True))
+    for acknowledged in (False, True):
+        yield Case('40 holes at once%s' % (', acknowledged' * acknowledged), 5, ALERT,
+                   sending(CLIENT, LONG, spread(ones(LONG)), acknowledged), False)
     yield Case('contents far apart in single bytes', 6, ALERT, sending(CLIENT, FAR, ones(FAR)))
 
 
