@@ -34,6 +34,11 @@ rules::PacketFacts no_packet(const Flow& flow) noexcept {
   return facts;
 }
 
+// It is read when the connection is established, and asked now: it comes no more.
+bool carries_data_in_syn(const rules::PacketFacts& packet) noexcept {
+  return !packet.payload.empty() && packet.l4.size() > 13 && (packet.l4[13] & kTcpSyn) != 0;
+}
+
 }  // namespace
 
 void SessionReader::begin(const rules::PacketFacts& packet, Flow* flow, Session* session,
@@ -52,7 +57,7 @@ void SessionReader::begin(const rules::PacketFacts& packet, Flow* flow, Session*
   if (session == nullptr) return;
   note_app();
   facts_.established = flow->key.proto == IPPROTO_TCP
-                           ? session->handshake == kSeenHandshake ||
+                           ? session->handshake == kSeenHandshake || carries_data_in_syn(packet) ||
                                  (session->picked_up && reads_as_stream(*session, part))
                            : session->replied;
 }
@@ -249,6 +254,8 @@ void SessionReader::read_segment(bool& unread) noexcept {
         packet_.in_stream = false;
         break;
       }
+      [[fallthrough]];
+    case StreamResult::TooManyHoles:
       unread = true;  // it comes again
       [[fallthrough]];
     case StreamResult::BeyondFin:

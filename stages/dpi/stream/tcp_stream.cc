@@ -128,6 +128,7 @@ StreamOutcome TcpStream::feed(const StreamContext& context, const StreamSegment&
       ++counters.no_stream;
       break;
     case StreamResult::OutOfWindow:
+    case StreamResult::TooManyHoles:
       ++counters.out_of_window;
       break;
     case StreamResult::Overload:
@@ -255,10 +256,8 @@ StreamResult TcpStream::keep(const StreamContext& context, Side& own, Piece& pie
   } else if (ahead && end - next > context.options.bound) {
     done = StreamBuffer::Insert::OutOfWindow;
   }
-  // Holes are the sender's own doing, as is their number.
-  if (done == StreamBuffer::Insert::OutOfWindow || done == StreamBuffer::Insert::TooManyHoles) {
-    return StreamResult::OutOfWindow;
-  }
+  if (done == StreamBuffer::Insert::OutOfWindow) return StreamResult::OutOfWindow;
+  if (done == StreamBuffer::Insert::TooManyHoles) return StreamResult::TooManyHoles;
   if (done != StreamBuffer::Insert::Done) return StreamResult::Overload;
 
   own.high = seq_max(own.high, piece.whole_end);

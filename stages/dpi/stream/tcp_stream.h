@@ -98,9 +98,11 @@ enum class StreamResult : uint8_t {
   // No stream: its beginning was not seen, a SYN on a live connection, data
   // without ACK. A receiver takes no data from the latter two.
   NoStream,
-  // Too far ahead, or one hole too many. To be dropped if inline, and harmless to
-  // drop: it will be sent again when the gap has closed. Passed, its bytes go unread.
+  // Too far ahead. To be dropped if inline, and harmless to drop: it will be sent
+  // again when the gap has closed. Passed, its bytes go unread.
   OutOfWindow,
+  // One hole more than are kept: the sender's own doing. To be dropped.
+  TooManyHoles,
   // Not taken for want of memory: the arena is empty, or the reader leaves too
   // much unconsumed. on_overload decides; dropped, it is sent again.
   Overload,

@@ -4,7 +4,7 @@
 import itertools
 import random
 
-from case import ALERT, BAD, Case, cuts, evenly, sending
+from case import ALERT, BAD, EITHER, Case, cuts, evenly, sending
 from conversation import ACK, CLIENT, SERVER, SYN
 from forbidden import LONG
 
@@ -71,8 +71,9 @@ def tiny():
     yield Case('long content in single bytes', 5, ALERT, sending(CLIENT, LONG, ones(LONG)))
     yield Case('long content in single bytes, acknowledged', 5, ALERT,
                sending(CLIENT, LONG, ones(LONG), acknowledged=True))
+    # What opens one hole too many is dropped: nobody reads the whole.
     for acknowledged in (False, True):
-        yield Case('40 holes at once%s' % (', acknowledged' * acknowledged), 5, ALERT,
+        yield Case('40 holes at once%s' % (', acknowledged' * acknowledged), 5, EITHER,
                    sending(CLIENT, LONG, spread(ones(LONG)), acknowledged), False)
     yield Case('contents far apart in single bytes', 6, ALERT, sending(CLIENT, FAR, ones(FAR)))
 

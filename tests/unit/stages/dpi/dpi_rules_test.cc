@@ -51,6 +51,17 @@ TEST_P(DpiRulesTest, DropsThePacketAndThenTheFlow) {
   end(*flow);
 }
 
+// A server that takes no data with a SYN reads them from the copy, which is no news.
+TEST_P(DpiRulesTest, AsksWhatASynCarriesAsIfEstablished) {
+  install_rules(
+      "drop tcp any any -> any any (content:\"EVIL\"; flow:established,to_server; sid:3;)\n");
+  auto flow = open(from_client());
+  EXPECT_FALSE(send(*flow, from_client().flags(kTcpSyn).seq(0).payload("EVIL")));
+  const auto told = take_events();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].signature_id, 3u);
+}
+
 TEST_P(DpiRulesTest, DropsAnIcmpErrorButNotTheFlowThatItQuotes) {
   install_rules("drop icmp any any -> any any (msg:\"quoted\"; content:\"EVIL\"; sid:2;)\n");
   auto flow = open(from_client());
