@@ -202,7 +202,7 @@ void write_ssh(JsonWriter& json, const Event& event) {
 }  // namespace
 
 void EveFormatter::write_application(JsonWriter& json, const Event& event) {
-  switch (event.type) {
+  switch (event.type == EventType::Alert ? event.told : event.type) {
     case EventType::Http:
       return write_http(json, event);
     case EventType::Tls:

@@ -21,6 +21,32 @@ namespace sluice {
 
 namespace {
 
+// RFC 4648 section 4.
+std::string base64(std::string_view bytes) {
+  static constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    uint32_t group = 0;
+    for (size_t k = 0; k < 3; ++k) {
+      group = group << 8 | (i + k < bytes.size() ? static_cast<uint8_t>(bytes[i + k]) : 0u);
+    }
+    for (size_t k = 0; k < 4; ++k) {
+      out += i + k > bytes.size() ? '=' : kDigits[group >> (18 - 6 * k) & 63];
+    }
+  }
+  return out;
+}
+
+std::string printable(std::string_view bytes) {
+  std::string out(bytes);
+  for (char& c : out) {
+    if ((c < 0x20 || c > 0x7e) && c != '\r' && c != '\n') c = '.';
+  }
+  return out;
+}
+
 // By EventType; "stats" and "port" are written by the control loop.
 constexpr std::string_view kEventTypes[] = {"flow", "alert", "drop", "http",  "tls",
                                             "dns",  "quic",  "ssh",  "stats", "port"};
@@ -309,6 +335,12 @@ void EveFormatter::write_alert(JsonWriter& json, const Event& event) {
       .field("category", name(event.signature_category))
       .field("severity", uint64_t{event.signature_severity})
       .end_object();
+  write_application(json, event);
+  const std::string_view payload = event.get_text(kTextPayload);
+  if (payload.empty()) return;
+  json.field("payload", base64(payload))
+      .field("payload_printable", printable(payload))
+      .field("stream", uint64_t{event.payload_in_stream ? 1u : 0u});
 }
 
 void EveFormatter::write_ndpi(JsonWriter& json, const Event& event) {
@@ -380,6 +412,7 @@ void EveFormatter::format(const Event& event, std::string& out) {
       write_flow(json, event);
       break;
     case EventType::Alert:
+      if (event.told != EventType::Flow) json.field("tx_id", uint64_t{event.transaction});
       write_alert(json, event);
       break;
     case EventType::Drop:

@@ -209,6 +209,7 @@ void Replay::set_up() {
   options.mempool = generated_pool_.get();
   options.name = "replay";
   options.replay = true;
+  options.alert_payload = config.log.alert_payload;
   options.huge_pages = false;
   appliance_ = std::make_unique<Appliance>(options);
   input_->go_in_step_with(*appliance_);

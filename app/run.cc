@@ -148,6 +148,7 @@ void RunningAppliance::set_up() {
   appliance.name = config.instance;
   appliance.huge_pages = runtime_.huge_pages;
   appliance.events = !config.log.eve_file.empty();
+  appliance.alert_payload = config.log.alert_payload;
   for (const LaneConfig& lane : config.lanes) {
     appliance.socket_ids.push_back(
         static_cast<int>(rte_lcore_to_socket_id(lane.workers.front().lcore)));

@@ -44,6 +44,7 @@ struct ApplianceOptions {
   bool replay = false;     // the packets' clock, nothing lost for want of room, idle workers yield
   bool huge_pages = true;  // for the flow tables
   bool events = true;      // somebody takes events from event_queues()
+  bool alert_payload = false;  // alerts take the beginning of what matched with them
 };
 
 class Appliance {

@@ -49,9 +49,9 @@ enum EventText : uint8_t {
   kTextClientSoftware = 5,
   kTextServerProtocol = 6,
   kTextServerSoftware = 7,
-  // Alert: as it came
-  kTextPayload = 4,
-  kTextFields = 11
+  // Alert: bytes as they came; beside it those of Event::told
+  kTextPayload = 11,
+  kTextFields = 12
 };
 
 // Meaning of Event::values by type.
@@ -64,7 +64,7 @@ enum EventValue : uint8_t {
   kValueNotBefore = 0,
   kValueNotAfter = 1,
   kValueResumed = 2,
-  // Dns: 1 for an answer, whose code (RFC 1035) and flags follow
+  // Dns: 1 for an answer; its code (RFC 1035); the flags of the question or the answer
   kValueIsAnswer = 0,
   kValueResponseCode = 1,
   kValueDnsFlags = 2,
@@ -105,11 +105,13 @@ struct Event {
   NameId signature_msg;
   NameId signature_category;   // description of its classtype; 0: none
   uint8_t signature_severity;  // 1 is the highest
+  EventType told;  // of the transaction that matched: its type, texts, values, number; Flow: none
+  bool payload_in_stream;  // kTextPayload is what the stream had, else what the packet carries
 
   bool alerted;     // Flow: a signature has matched one of its packets
   uint16_t number;  // Dns: query type number
   uint16_t dns_id;  // Dns: the message's
-  uint32_t transaction;  // Http, Dns: its number in the flow
+  uint32_t transaction;  // Http, Dns, Alert: its number in the flow
   uint64_t values[kEventValues];
   uint16_t text_len[kTextFields];
   uint16_t text_used;
@@ -151,6 +153,7 @@ struct EventQueue {
 
   bool wait_when_empty = false;
   bool enabled = true;  // false: no log wants events; allocate() gives null, uncounted
+  uint16_t alert_payload = 0;  // bytes of payload that an alert takes with it, at most
 
  private:
   struct Pool;

@@ -18,6 +18,7 @@ constexpr unsigned kReturnRingSize = 4096;
 constexpr unsigned kFlowEvents = 4096;
 constexpr unsigned kFlowEventsReplay = 1024;
 constexpr unsigned kAlertEvents = 1024;
+constexpr uint16_t kAlertPayload = 1024;  // bytes; leaves room for a transaction's texts
 constexpr unsigned kNoEvents = 16;  // nobody listens
 constexpr uint64_t kReplaySeed = 1;
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
@@ -182,6 +183,7 @@ void Lane::build_workers(const LaneOptions& options) {
         appliance.events ? kAlertEvents : kNoEvents, resources_[first].socket_id);
     events->wait_when_empty = appliance.replay && appliance.events;
     events->enabled = appliance.events;
+    events->alert_payload = appliance.alert_payload ? kAlertPayload : 0;
 
     std::vector<std::unique_ptr<Stage>> stages;
     const auto end = first + static_cast<unsigned>(lane.workers[i].stages.size());

@@ -140,6 +140,7 @@ LogConfig read_log(ConfigSection s) {
       eve.error_at("types", i, "string " + quoted(type), one_of(kEveTypes, type));
     }
   }
+  log.alert_payload = eve.boolean("alert_payload", log.alert_payload);
   log.stats_interval_s =
       static_cast<unsigned>(eve.integer("stats_interval_s", log.stats_interval_s, 0, 86400));
   eve.finish();

@@ -92,6 +92,7 @@ struct LogConfig {
   std::string file;                    // empty: standard error
   std::string eve_file;                // empty: no EVE log
   std::vector<std::string> eve_types;  // empty: all
+  bool alert_payload = false;          // alerts have what matched
   unsigned stats_interval_s = 30;      // 0: no stats events
 };
 

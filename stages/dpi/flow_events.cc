@@ -67,102 +67,63 @@ void set_hello(Event& event, const TlsTransaction& tls, Buffer server_name) noex
   set(event, kTextJa4, tls, Buffer::Ja4, kClient);
 }
 
-}  // namespace
-
-void FlowReporter::finished(Flow& flow, const Transaction& t, const Where& where) noexcept {
-  switch (t.protocol) {
-    case AppProtocol::Http:
-      return tell_http(flow, static_cast<const HttpTransaction&>(t), where);
-    case AppProtocol::Tls:
-      return tell_tls(flow, static_cast<const TlsTransaction&>(t), where);
-    case AppProtocol::Quic:
-      return tell_quic(flow, static_cast<const QuicTransaction&>(t), where);
-    case AppProtocol::Ssh:
-      return tell_ssh(flow, t, where);
-    case AppProtocol::Dns:
-      if (static_cast<const DnsTransaction&>(t).has_response) {
-        tell_dns(flow, static_cast<const DnsTransaction&>(t), true, where);
-      }
-      return;
-    case AppProtocol::None:
-      return;
-  }
+void describe_http(Event& e, const HttpTransaction& http) noexcept {
+  e.set_text(kTextHost, Host(as_text(http.view(Buffer::HttpHost, kClient).bytes())).view());
+  set(e, kTextUrl, http, Buffer::HttpUriRaw, kClient, kMaxUrl);
+  set(e, kTextAgent, http, Buffer::HttpUserAgent, kClient);
+  set(e, kTextMore, http, Buffer::HttpMethod, kClient);
+  set(e, kTextProtocol, http, Buffer::HttpProtocol, http.has_request ? kClient : kServer);
+  set(e, kTextReferer, http, Buffer::HttpReferer, kClient);
+  set(e, kTextContentType, http, Buffer::HttpContentType, kServer);
+  set(e, kTextLocation, http, Buffer::HttpLocation, kServer);
+  e.values[kValueStatus] = http.status;
+  e.values[kValueRequestBytes] = http.request_body.on_wire;
+  e.values[kValueResponseBytes] = http.response_body.on_wire;
 }
 
-void FlowReporter::tell_http(Flow& flow, const HttpTransaction& http, const Where& where) noexcept {
-  Event* e = event(EventType::Http, flow, http, where);
-  if (e == nullptr) return;
-  e->set_text(kTextHost, Host(as_text(http.view(Buffer::HttpHost, kClient).bytes())).view());
-  set(*e, kTextUrl, http, Buffer::HttpUriRaw, kClient, kMaxUrl);
-  set(*e, kTextAgent, http, Buffer::HttpUserAgent, kClient);
-  set(*e, kTextMore, http, Buffer::HttpMethod, kClient);
-  set(*e, kTextProtocol, http, Buffer::HttpProtocol, http.has_request ? kClient : kServer);
-  set(*e, kTextReferer, http, Buffer::HttpReferer, kClient);
-  set(*e, kTextContentType, http, Buffer::HttpContentType, kServer);
-  set(*e, kTextLocation, http, Buffer::HttpLocation, kServer);
-  e->values[kValueStatus] = http.status;
-  e->values[kValueRequestBytes] = http.request_body.on_wire;
-  e->values[kValueResponseBytes] = http.response_body.on_wire;
-  events_->publish(e);
-}
-
-void FlowReporter::tell_tls(Flow& flow, const TlsTransaction& tls, const Where& where) noexcept {
-  ++counters_.tls_flows;
-  Event* e = event(EventType::Tls, flow, tls, where);
-  if (e == nullptr) return;
-  set_hello(*e, tls, Buffer::TlsSni);
+void describe_tls(Event& e, const TlsTransaction& tls) noexcept {
+  set_hello(e, tls, Buffer::TlsSni);
   std::array<char, 24> room;
   const uint16_t version = tls.version != 0 ? tls.version : tls.client_version;
-  e->set_text(kTextAgent, tls_version_name(version, room));
-  set(*e, kTextSubject, tls, Buffer::TlsSubject, kServer);
-  set(*e, kTextIssuer, tls, Buffer::TlsIssuer, kServer);
-  set(*e, kTextSerial, tls, Buffer::TlsSerial, kServer);
-  set(*e, kTextFingerprint, tls, Buffer::TlsFingerprint, kServer);
+  e.set_text(kTextAgent, tls_version_name(version, room));
+  set(e, kTextSubject, tls, Buffer::TlsSubject, kServer);
+  set(e, kTextIssuer, tls, Buffer::TlsIssuer, kServer);
+  set(e, kTextSerial, tls, Buffer::TlsSerial, kServer);
+  set(e, kTextFingerprint, tls, Buffer::TlsFingerprint, kServer);
   Lines names;
   const BufferView& first = tls.view(Buffer::TlsSubjectAltName, kServer);
   if (first.present()) names.add({as_text(first.bytes())});
   for (const Transaction::More& more : tls.more[static_cast<size_t>(kServer)]) {
     if (more.buffer == Buffer::TlsSubjectAltName && !names.add({as_text(more.view.bytes())})) break;
   }
-  e->set_text(kTextAltNames, names.view());
-  e->values[kValueNotBefore] = tls.not_before > 0 ? static_cast<uint64_t>(tls.not_before) : 0;
-  e->values[kValueNotAfter] = tls.not_after > 0 ? static_cast<uint64_t>(tls.not_after) : 0;
-  e->values[kValueResumed] = tls.resumed ? 1 : 0;
-  events_->publish(e);
+  e.set_text(kTextAltNames, names.view());
+  e.values[kValueNotBefore] = tls.not_before > 0 ? static_cast<uint64_t>(tls.not_before) : 0;
+  e.values[kValueNotAfter] = tls.not_after > 0 ? static_cast<uint64_t>(tls.not_after) : 0;
+  e.values[kValueResumed] = tls.resumed ? 1 : 0;
 }
 
-void FlowReporter::tell_quic(Flow& flow, const QuicTransaction& quic, const Where& where) noexcept {
-  ++counters_.quic_flows;
-  Event* e = event(EventType::Quic, flow, quic, where);
-  if (e == nullptr) return;
-  set_hello(*e, quic, Buffer::QuicSni);
+void describe_quic(Event& e, const QuicTransaction& quic) noexcept {
+  set_hello(e, quic, Buffer::QuicSni);
   std::array<char, 16> room;
-  e->set_text(kTextAgent, quic_version_name(quic.quic_version, room));
-  events_->publish(e);
+  e.set_text(kTextAgent, quic_version_name(quic.quic_version, room));
 }
 
-void FlowReporter::tell_ssh(Flow& flow, const Transaction& ssh, const Where& where) noexcept {
-  Event* e = event(EventType::Ssh, flow, ssh, where);
-  if (e == nullptr) return;
-  set(*e, kTextClientProtocol, ssh, Buffer::SshProtocol, kClient);
-  set(*e, kTextClientSoftware, ssh, Buffer::SshSoftware, kClient);
-  set(*e, kTextServerProtocol, ssh, Buffer::SshProtocol, kServer);
-  set(*e, kTextServerSoftware, ssh, Buffer::SshSoftware, kServer);
-  events_->publish(e);
+void describe_ssh(Event& e, const Transaction& ssh) noexcept {
+  set(e, kTextClientProtocol, ssh, Buffer::SshProtocol, kClient);
+  set(e, kTextClientSoftware, ssh, Buffer::SshSoftware, kClient);
+  set(e, kTextServerProtocol, ssh, Buffer::SshProtocol, kServer);
+  set(e, kTextServerSoftware, ssh, Buffer::SshSoftware, kServer);
 }
 
-void FlowReporter::tell_dns(Flow& flow, const DnsTransaction& dns, bool answer,
-                            const Where& where) noexcept {
-  Event* e = event(EventType::Dns, flow, dns, where);
-  if (e == nullptr) return;
-  e->number = dns.type;
-  e->dns_id = dns.id;
-  e->set_text(kTextHost, Host(dns.name).view());
-  e->set_text(kTextAgent, dns_rrtype_name(dns.type));
-  e->values[kValueDnsFlags] = answer ? dns.response_flags : dns.query_flags;
-  if (answer) {
-    e->values[kValueIsAnswer] = 1;
-    e->values[kValueResponseCode] = dns.rcode();
+void describe_dns(Event& e, const DnsTransaction& dns) noexcept {
+  e.number = dns.type;
+  e.dns_id = dns.id;
+  e.set_text(kTextHost, Host(dns.name).view());
+  e.set_text(kTextAgent, dns_rrtype_name(dns.type));
+  e.values[kValueDnsFlags] = dns.has_response ? dns.response_flags : dns.query_flags;
+  if (dns.has_response) {
+    e.values[kValueIsAnswer] = 1;
+    e.values[kValueResponseCode] = dns.rcode();
     Lines records;
     for (const DnsRecord& record : dns.answers) {
       std::array<char, 12> number;
@@ -175,9 +136,61 @@ void FlowReporter::tell_dns(Flow& flow, const DnsTransaction& dns, bool answer,
       }
       if (!records.add({record.name, type_name, number.data(), record.data})) break;
     }
-    e->set_text(kTextAnswers, records.view());
+    e.set_text(kTextAnswers, records.view());
   }
+}
+
+}  // namespace
+
+void FlowReporter::finished(Flow& flow, const Transaction& t, const Where& where) noexcept {
+  if (t.protocol == AppProtocol::Tls) ++counters_.tls_flows;
+  if (t.protocol == AppProtocol::Quic) ++counters_.quic_flows;
+  // Of a question without an answer its event has been written.
+  if (t.protocol == AppProtocol::Dns && !static_cast<const DnsTransaction&>(t).has_response) return;
+  tell(flow, t, where);
+}
+
+void FlowReporter::tell(Flow& flow, const Transaction& t, const Where& where) noexcept {
+  const EventType type = event_type(t.protocol);
+  Event* e = type != EventType::Flow ? event(type, flow, t, where) : nullptr;
+  if (e == nullptr) return;
+  describe(*e, t);
   events_->publish(e);
+}
+
+EventType FlowReporter::event_type(AppProtocol protocol) noexcept {
+  switch (protocol) {
+    case AppProtocol::Http:
+      return EventType::Http;
+    case AppProtocol::Tls:
+      return EventType::Tls;
+    case AppProtocol::Quic:
+      return EventType::Quic;
+    case AppProtocol::Ssh:
+      return EventType::Ssh;
+    case AppProtocol::Dns:
+      return EventType::Dns;
+    case AppProtocol::None:
+      break;
+  }
+  return EventType::Flow;
+}
+
+void FlowReporter::describe(Event& event, const Transaction& t) noexcept {
+  switch (t.protocol) {
+    case AppProtocol::Http:
+      return describe_http(event, static_cast<const HttpTransaction&>(t));
+    case AppProtocol::Tls:
+      return describe_tls(event, static_cast<const TlsTransaction&>(t));
+    case AppProtocol::Quic:
+      return describe_quic(event, static_cast<const QuicTransaction&>(t));
+    case AppProtocol::Ssh:
+      return describe_ssh(event, t);
+    case AppProtocol::Dns:
+      return describe_dns(event, static_cast<const DnsTransaction&>(t));
+    case AppProtocol::None:
+      return;
+  }
 }
 
 Event* FlowReporter::event(EventType type, const Flow& flow, const Transaction& transaction,

@@ -68,7 +68,7 @@ bool FlowReporter::advanced(Flow& flow, const Transaction& t, const Where& where
       named = name_host(flow, as_text(t.view(name, of).bytes())) || named;
       if (name != Buffer::DnsQuery) continue;
       ++counters_.dns_queries;
-      tell_dns(flow, static_cast<const DnsTransaction&>(t), false, where);
+      tell(flow, t, where);
     }
   }
   return named;

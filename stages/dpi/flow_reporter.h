@@ -17,11 +17,6 @@
 
 namespace sluice {
 
-struct DnsTransaction;
-struct HttpTransaction;
-struct QuicTransaction;
-struct TlsTransaction;
-
 // One a lane, used by its dpi worker. Host names live until forget_host(), over
 // reloads.
 class FlowReporter {
@@ -50,6 +45,11 @@ class FlowReporter {
   // Nothing more will come of it: its event.
   void finished(Flow& flow, const Transaction& transaction, const Where& where) noexcept;
 
+  // Whose event tells of a protocol's transactions; Flow: nobody's.
+  static EventType event_type(AppProtocol protocol) noexcept;
+  // What a transaction says, as its own event has it; `event` may be another one's.
+  static void describe(Event& event, const Transaction& transaction) noexcept;
+
   // The flow speaks to that host, if no other is known. True as above.
   bool name_unnamed(Flow& flow, std::string_view name) noexcept;
 
@@ -63,11 +63,7 @@ class FlowReporter {
   // The flow speaks to that host now. A later worker may be reading the name
   // before, so that one stays until the flow ends.
   bool name_host(Flow& flow, std::string_view name) noexcept;
-  void tell_http(Flow& flow, const HttpTransaction& http, const Where& where) noexcept;
-  void tell_tls(Flow& flow, const TlsTransaction& tls, const Where& where) noexcept;
-  void tell_quic(Flow& flow, const QuicTransaction& quic, const Where& where) noexcept;
-  void tell_ssh(Flow& flow, const Transaction& ssh, const Where& where) noexcept;
-  void tell_dns(Flow& flow, const DnsTransaction& dns, bool answer, const Where& where) noexcept;
+  void tell(Flow& flow, const Transaction& transaction, const Where& where) noexcept;
   Event* event(EventType type, const Flow& flow, const Transaction& transaction,
                const Where& where) noexcept;
 

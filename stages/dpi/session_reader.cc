@@ -6,11 +6,14 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cstring>
+#include <iterator>
 #include <memory>
 #include <utility>
 
 #include "chain/packet_meta.h"
 #include "flowtable/tcp_state.h"
+#include "stages/dpi/event_text.h"
 #include "stages/dpi/protocol/tls_transaction.h"
 #include "stages/dpi/urgent.h"
 
@@ -48,6 +51,7 @@ void SessionReader::begin(const rules::PacketFacts& packet, Flow* flow, Session*
   session_ = session;
   part_ = &part;
   ruling_ = {};
+  gone_count_ = kept_count_ = 0;
   facts_ = {};
   facts_.context = flow != nullptr ? &context(*flow) : nullptr;
   if (flow != nullptr) facts_.identity = {reinterpret_cast<uintptr_t>(flow), flow->first_seen_ns};
@@ -359,6 +363,78 @@ void SessionReader::finished(Transaction& transaction) noexcept {
   if (!asks_of_transactions()) return;
   detector_->transaction(transaction);
   detector_->finished(transaction);
+  keep_matched(transaction);
+}
+
+// The packet's alerts are written once all of it has been asked; what of the
+// transaction they tell is copied while it is there.
+void SessionReader::keep_matched(const Transaction& transaction) noexcept {
+  if (resources_.events == nullptr || !resources_.events->enabled) return;
+  uint8_t kept = kNotKept;
+  for (const rules::Fired& fired : detector_->fired()) {
+    if (fired.transaction != &transaction || gone_count_ == gone_.size()) continue;
+    // Another one may have lain in the same place before.
+    const auto same = [&](const Gone& g) {
+      return g.rule == fired.rule && g.transaction == &transaction;
+    };
+    const auto known = std::count_if(gone_.begin(), gone_.begin() + gone_count_, same);
+    const auto all = detector_->fired();
+    const auto matches = std::count_if(all.begin(), all.end(), [&](const rules::Fired& f) {
+      return f.rule == fired.rule && f.transaction == &transaction;
+    });
+    if (matches <= known) continue;
+    if (kept == kNotKept && kept_count_ < kMaxKept) {
+      kept = kept_count_++;
+      Event& copy = kept_[kept];
+      std::memset(static_cast<void*>(&copy), 0, offsetof(Event, text));
+      FlowReporter::describe(copy, transaction);
+      copy.told = FlowReporter::event_type(transaction.protocol);
+    }
+    gone_[gone_count_++] = {fired.rule, &transaction, transaction.number, kept, false};
+  }
+}
+
+void SessionReader::add_transaction(Event& alert, const rules::Fired& fired) noexcept {
+  if (fired.transaction == nullptr) return;
+  const auto end = gone_.begin() + static_cast<ptrdiff_t>(gone_count_);
+  const auto gone = std::find_if(gone_.begin(), end, [&](const Gone& g) {
+    return !g.told && g.rule == fired.rule && g.transaction == fired.transaction;
+  });
+  if (gone == end) {
+    if (gone_count_ == gone_.size()) return;  // it may be one that was not noted
+    alert.told = FlowReporter::event_type(fired.transaction->protocol);
+    alert.transaction = fired.transaction->number;
+    FlowReporter::describe(alert, *fired.transaction);
+    return;
+  }
+  gone->told = true;
+  if (gone->kept == kNotKept) return;
+  const Event& kept = kept_[gone->kept];
+  alert.told = kept.told;
+  alert.transaction = gone->number;
+  alert.number = kept.number;
+  alert.dns_id = kept.dns_id;
+  std::copy(std::begin(kept.values), std::end(kept.values), std::begin(alert.values));
+  std::copy(std::begin(kept.text_len), std::end(kept.text_len), std::begin(alert.text_len));
+  std::copy_n(kept.text, kept.text_used, alert.text);
+  alert.text_used = kept.text_used;
+}
+
+// The packet's first bytes; of what matched in a stream its newest.
+void SessionReader::add_payload(Event& alert, const rules::CompiledRule& rule,
+                                const rules::Fired& fired) noexcept {
+  const size_t limit = resources_.events->alert_payload;
+  if (limit == 0) return;
+  std::span<const uint8_t> bytes = packet_.payload;
+  const bool in_stream = rule.scope != rules::RuleScope::Packet && packet_.in_stream;
+  if (in_stream && session_ != nullptr && flow_->key.proto == IPPROTO_TCP) {
+    const StreamView stream = session_->stream.view(fired.direction);
+    if (stream.size != 0) {
+      bytes = stream.bytes().last(std::min<size_t>(limit, stream.size));
+      alert.payload_in_stream = true;
+    }
+  }
+  alert.set_text(kTextPayload, as_text(bytes.first(std::min(limit, bytes.size()))));
 }
 
 void SessionReader::judge() noexcept {
@@ -412,6 +488,8 @@ void SessionReader::tell_alert(const rules::CompiledRule& rule,
   e->signature_msg = rule.msg;
   e->signature_category = rule.category;
   e->signature_severity = rule.severity;
+  add_transaction(*e, fired);
+  add_payload(*e, rule, fired);
   resources_.events->publish(e);
 }
 

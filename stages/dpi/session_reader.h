@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <rte_mbuf.h>
 
+#include <array>
 #include <cstdint>
 
 #include "chain/event.h"
@@ -87,6 +88,21 @@ class SessionReader final : private TransactionSink {
   FlowReporter& reporter_;
   DpiCounters& counters_;
 
+  // A transaction that is gone before its packet is judged, as far as alerts have it.
+  struct Gone {
+    uint32_t rule;                   // that it has made fire
+    const Transaction* transaction;  // only to be compared
+    uint32_t number;
+    uint8_t kept;  // index in kept_, or kNotKept
+    bool told;
+  };
+  static constexpr size_t kMaxKept = 4;
+  static constexpr uint8_t kNotKept = 0xff;
+  void keep_matched(const Transaction& transaction) noexcept;
+  void add_transaction(Event& alert, const rules::Fired& fired) noexcept;
+  void add_payload(Event& alert, const rules::CompiledRule& rule,
+                   const rules::Fired& fired) noexcept;
+
   // Of the packet at hand.
   rules::PacketFacts packet_;
   rules::FlowFacts facts_;
@@ -101,6 +117,10 @@ class SessionReader final : private TransactionSink {
   StreamView stream_due_;  // no data: nothing
   Direction stream_due_of_ = Direction::Original;
   Ruling ruling_;
+  std::array<Gone, rules::Detector::kMaxFired> gone_;
+  std::array<Event, kMaxKept> kept_;
+  size_t gone_count_ = 0;
+  uint8_t kept_count_ = 0;
 };
 
 }  // namespace sluice

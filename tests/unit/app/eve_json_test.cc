@@ -143,6 +143,31 @@ TEST_F(EveJsonTest, WritesAlertsInTheDirectionOfTheirPacket) {
   EXPECT_FALSE(json.contains("flow")) << "counters depend on the moment";
 }
 
+TEST_F(EveJsonTest, WritesWithAnAlertWhatMatched) {
+  Event event = make_event(EventType::Alert);
+  const Json bare = format(event);
+  for (const char* field : {"payload", "payload_printable", "stream", "tx_id", "http"}) {
+    EXPECT_FALSE(bare.contains(field)) << field;
+  }
+  event.told = EventType::Http;
+  event.transaction = 2;
+  event.set_text(kTextUrl, "/evil");
+  event.set_text(kTextMore, "GET");
+  event.set_text(kTextPayload, std::string_view("GET /\r\n\0\xff", 9));
+  const Json json = format(event);
+  EXPECT_EQ(json["tx_id"], 2);
+  EXPECT_EQ(json["http"], Json::parse(R"({"url":"/evil","http_method":"GET"})"));
+  EXPECT_EQ(json["payload"], "R0VUIC8NCgD/");
+  EXPECT_EQ(json["payload_printable"], "GET /\r\n..");
+  EXPECT_EQ(json["stream"], 0);
+  event.payload_in_stream = true;
+  for (const auto& [bytes, text] : {std::pair{"a", "YQ=="}, {"ab", "YWI="}, {"abc", "YWJj"}}) {
+    event.set_text(kTextPayload, bytes);
+    EXPECT_EQ(format(event)["payload"], text);
+  }
+  EXPECT_EQ(format(event)["stream"], 1);
+}
+
 TEST_F(EveJsonTest, WritesDropsWithTheirReason) {
   Event event = make_event(EventType::Drop);
   event.action = Verdict::Reject;

@@ -147,6 +147,65 @@ TEST_P(DpiRulesTest, KeepsFlowsThatARuleMayFit) {
   EXPECT_FALSE(end(*free).alerted);
 }
 
+TEST_P(DpiRulesTest, AlertsTellOfTheTransactionThatMatched) {
+  install_rules("alert http any any -> any any (http.stat_code; content:\"404\"; sid:1;)\n"
+                "alert http any any -> any any (http.uri; content:\"/4\"; sid:2;)\n"
+                "alert tcp any any -> any any (content:\"HTTP/1.1 404\"; sid:3;)\n");
+  auto flow = open(from_client());
+  handshake(*flow);
+  std::string requests, answers;
+  for (const char* number : {"0", "1", "2", "3", "4", "5"}) {
+    requests += std::string("GET /") + number + " HTTP/1.1\r\nHost: h" + number + "\r\n\r\n";
+    answers += "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+  }
+  std::map<uint32_t, std::string> urls;
+  const auto alerts_of = [&](uint32_t sid) {
+    std::vector<Event> found;
+    for (const Event& e : take_events()) {
+      if (e.type == EventType::Alert && e.signature_id == sid) found.push_back(e);
+    }
+    return found;
+  };
+  send(*flow, from_client().payload(requests));
+  auto told = alerts_of(2);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].told, EventType::Http);
+  EXPECT_EQ(told[0].get_text(kTextUrl), "/4");
+  EXPECT_EQ(told[0].get_text(kTextPayload), "") << "not asked for";
+  // All six are over, and their memory is others', before the packet is judged.
+  send(*flow, from_server().payload(answers));
+  told = alerts_of(1);
+  ASSERT_EQ(told.size(), 6u);
+  for (uint32_t i = 0; i < told.size(); ++i) {
+    const std::string number = std::to_string(told[i].transaction);
+    if (told[i].told == EventType::Flow) continue;  // more than are kept
+    EXPECT_EQ(told[i].get_text(kTextUrl), "/" + number);
+    EXPECT_EQ(told[i].get_text(kTextHost), "h" + number);
+    EXPECT_EQ(told[i].values[kValueStatus], 404u);
+    urls[told[i].transaction] = number;
+  }
+  EXPECT_EQ(urls.size(), 4u);
+  end(*flow);
+}
+
+TEST_P(DpiRulesTest, AlertsTakeWhatMatchedWithThem) {
+  events->alert_payload = 16;
+  install_rules("alert tcp any any -> any any (content:\"EVIL\"; sid:1;)\n"
+                "alert tcp any any -> any any (content:\"tiny\"; dsize:<10; sid:2;)\n");
+  auto flow = open(from_client());
+  handshake(*flow);
+  send(*flow, from_client().payload("0123456789abcdefEV"));
+  send(*flow, from_client().payload("IL"));
+  send(*flow, from_client().payload("tiny"));
+  const auto told = take_events();
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[0].get_text(kTextPayload), "456789abcdefEVIL");
+  EXPECT_TRUE(told[0].payload_in_stream);
+  EXPECT_EQ(told[1].get_text(kTextPayload), "tiny");
+  EXPECT_FALSE(told[1].payload_in_stream);
+  end(*flow);
+}
+
 // What nobody asks for is not made; parsers' counters are the stage's.
 TEST_P(DpiRulesTest, BodiesAreDecodedWhereARuleAsks) {
   const auto talk = [&] {
