@@ -59,7 +59,7 @@ void Detector::begin(const PacketFacts& packet, const FlowFacts& flow, RuleState
   arena_ = arena;
   counters_ = &counters;
   ++serial_;
-  fired_count_ = 0;
+  fired_count_ = announced_count_ = 0;
   packet_gathered_ = budget_told_ = passed_ = blocks_ = overloaded_ = false;
   match_.begin_packet(limits_.packet_budget);
   const auto side = static_cast<size_t>(packet.direction);
@@ -141,6 +141,7 @@ void Detector::gather_pending(Direction of) noexcept {
     const PendingRule& p = pending[i];
     if (!p.in_stream) continue;
     note_pending(i);
+    if (p.announces) continue;
     if (p.side == static_cast<uint8_t>(of)) {
       candidates_.add(p.rule, kInStream);
     } else if (p.undecided && flow_->app_decided && payload_[p.side].present()) {
@@ -159,6 +160,10 @@ void Detector::evaluate_payload(Direction of) noexcept {
     const uint8_t marks = candidates_.marks(index);
     if (!may_ask(rule)) continue;
     bool fired = false;
+    if (rule.scope == RuleScope::Transaction) {
+      note_announced(index, of, (marks & kInStream) != 0);
+      continue;
+    }
     if (rule.scope == RuleScope::Stream) {
       if ((marks & kInOtherStream) != 0) fired = ask_stream(index, opposite(of));
       if ((marks & kInStream) != 0) fired = ask_stream(index, of) || fired;
@@ -170,6 +175,32 @@ void Detector::evaluate_payload(Direction of) noexcept {
     }
   }
   candidates_.clear();
+}
+
+// A rule on transactions whose pattern stands in the payload that carries them:
+// they are asked for as long as it is in view.
+void Detector::note_announced(uint32_t index, Direction side, bool in_stream) noexcept {
+  if (!in_stream || state_ == nullptr) {
+    if (announced_count_ < announced_.size()) {
+      announced_[announced_count_++] = index;
+    } else {
+      could_not_ask(set_->rule(index));
+    }
+    return;
+  }
+  const Place place{RuleScope::Stream, side, nullptr};
+  remember(index, place, {});
+  if (PendingRule* p = find_pending(index, place)) {
+    p->announces = true;
+    p->found_at = found_at(side);
+  }
+}
+
+// Where a pattern that ends in the fresh bytes begins at the earliest.
+uint64_t Detector::found_at(Direction side) const noexcept {
+  const BufferView& window = payload_[static_cast<size_t>(side)];
+  const uint64_t fresh_from = window.offset + window.scanned;
+  return fresh_from - std::min<uint64_t>(fresh_from, Prefilter::kMaxPattern - 1);
 }
 
 bool Detector::ask_stream(uint32_t index, Direction side) noexcept {
@@ -235,13 +266,17 @@ void Detector::transaction(Transaction& transaction) noexcept {
   forget(std::nullopt);
 }
 
-// Those that wait for something that is new.
+// Those that wait for something that is new, or that the payload announces.
 void Detector::gather_pending(const Transaction& transaction) noexcept {
-  if (state_ == nullptr) return;
   const uint64_t fresh = transaction.fresh[0] | transaction.fresh[1];
+  for (size_t i = 0; i < announced_count_; ++i) {
+    candidates_.add(announced_[i], kOfSide[static_cast<size_t>(packet_->direction)]);
+  }
+  if (state_ == nullptr) return;
   auto& pending = state_->pending;
   for (uint32_t i = 0; i < pending.size(); ++i) {
     const PendingRule& p = pending[i];
+    if (p.announces) candidates_.add(p.rule, kOfSide[p.side]);
     if (p.in_stream || p.transaction != transaction.number) continue;
     note_pending(i);
     const bool news = (p.lacking & (fresh | buffer_bit(Buffer::Payload))) != 0;
@@ -316,9 +351,7 @@ void Detector::remember(uint32_t index, const Place& place, const Progress& prog
   waiting.matched = progress.matched;
   waiting.undecided = progress.undecided;
   if (waiting.in_stream) {
-    const BufferView& window = payload_[static_cast<size_t>(place.side)];
-    const uint64_t fresh_from = window.offset + window.scanned;
-    waiting.found_at = fresh_from - std::min<uint64_t>(fresh_from, Prefilter::kMaxPattern - 1);
+    waiting.found_at = found_at(place.side);
   } else {
     waiting.transaction = place.transaction->number;
   }

@@ -118,9 +118,11 @@ class Detector {
   void gather_pending(Direction of) noexcept;
   void gather_pending(const Transaction& transaction) noexcept;
   void evaluate_payload(Direction of) noexcept;
+  uint64_t found_at(Direction side) const noexcept;
   bool ask_stream(uint32_t index, Direction side) noexcept;
   void ask_packet(uint32_t index) noexcept;
   void ask_transaction(uint32_t index, Direction side, Transaction& transaction) noexcept;
+  void note_announced(uint32_t index, Direction side, bool in_stream) noexcept;
   void forget(std::optional<Direction> of) noexcept;
 
   Result ask(const CompiledRule& rule, const Place& place, Progress& progress) noexcept;
@@ -182,6 +184,9 @@ class Detector {
   bool passed_ = false;
   bool blocks_ = false;
   bool overloaded_ = false;
+  // Rules on transactions whose pattern the packet's own payload has.
+  std::array<uint32_t, kMaxFired> announced_;
+  size_t announced_count_ = 0;
   size_t fired_count_ = 0;
   std::array<Fired, kMaxFired> fired_;
 };

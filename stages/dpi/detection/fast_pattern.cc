@@ -44,6 +44,71 @@ unsigned strength(std::string_view bytes) {
   return sum;
 }
 
+// What stands in most exchanges, in lower case: a rule that looks for a part of it
+// would be asked of each.
+constexpr std::string_view kCommonTexts[] = {
+    "\r\n\r\n",
+    "get / http/1.1\r\nhost: www.",
+    "post /",
+    "head /",
+    "http/1.0\r\n",
+    "http/1.1\r\nuser-agent: ",
+    "http/1.1\r\naccept: */*\r\n",
+    "http/1.1 200 ok\r\n",
+    "http/1.0 200 ok\r\n",
+    "http/1.1 404 not found\r\n",
+    "\r\nhost: www.",
+    "\r\naccept: */*\r\n",
+    "\r\naccept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n",
+    "\r\naccept-language: en-us,en;q=0.5\r\n",
+    "\r\naccept-encoding: gzip, deflate\r\n",
+    "\r\naccept-ranges: bytes\r\n",
+    "\r\nua-cpu: x86\r\n",
+    "\r\nconnection: keep-alive\r\n",
+    "\r\nconnection: close\r\n",
+    "\r\ncache-control: no-cache\r\n",
+    "\r\npragma: no-cache\r\n",
+    "\r\ncookie: ",
+    "\r\nset-cookie: ",
+    "\r\nreferer: http://www.",
+    "\r\nserver: apache",
+    "\r\nserver: nginx",
+    "\r\ndate: ",
+    "\r\nlast-modified: ",
+    "\r\ntransfer-encoding: chunked\r\n",
+    "\r\ncontent-length: ",
+    "\r\ncontent-encoding: gzip\r\n",
+    "\r\ncontent-disposition: attachment",
+    "\r\ncontent-type: text/html; charset=utf-8\r\n",
+    "\r\ncontent-type: application/x-www-form-urlencoded\r\n",
+    "\r\ncontent-type: application/octet-stream\r\n",
+    "\r\nuser-agent: mozilla/4.0 (compatible; msie 6.0; windows nt 5.1; sv1)\r\n",
+    "\r\nuser-agent: mozilla/5.0 (windows nt 6.1; wow64) applewebkit/",
+    "\r\nuser-agent: mozilla/5.0 (windows; u; windows nt 5.1; en-us; rv:1.",
+    "; x64) applewebkit/537.36 (khtml, like gecko) chrome/",
+    "/images/",
+    "/index.html",
+    "/index.php?",
+};
+constexpr unsigned kCommonStrength = 8;
+// Of buffers that have a few values in all.
+constexpr unsigned kFewValuesStrength = 1;
+
+bool has_few_values(Buffer buffer) {
+  switch (buffer) {
+    case Buffer::HttpMethod:
+    case Buffer::HttpProtocol:
+    case Buffer::HttpStatusCode:
+    case Buffer::HttpStatusMessage:
+    case Buffer::HttpConnection:
+    case Buffer::TlsVersion:
+    case Buffer::SshProtocol:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Of a long literal the part that says most.
 std::string_view strongest(std::string_view bytes) {
   if (bytes.size() <= Prefilter::kMaxPattern) return bytes;
@@ -106,6 +171,14 @@ std::optional<FastPattern> pattern_of(const RuleBufferMatch& match, const RuleCo
   if (bytes.empty()) return std::nullopt;
   bytes = strongest(bytes);
   FastPattern pattern{0, std::string(bytes), nocase, strength(bytes)};
+  std::string small(bytes);
+  std::transform(small.begin(), small.end(), small.begin(), lower);
+  const bool common = std::any_of(std::begin(kCommonTexts), std::end(kCommonTexts),
+                                  [&](std::string_view text) { return text.find(small) != text.npos; });
+  const bool few = has_few_values(match.buffer);
+  pattern.common = common || few;
+  if (common) pattern.strength = std::min(pattern.strength, kCommonStrength);
+  if (few) pattern.strength = kFewValuesStrength;
   if (nocase) std::transform(bytes.begin(), bytes.end(), pattern.bytes.begin(), lower);
   const bool fixed = content.depth && !content.depth->is_variable() && !content.relative() &&
                      !(content.offset && content.offset->is_variable());
@@ -133,7 +206,9 @@ void for_each_pattern(const Rule& rule, bool in_payload, Visit visit) {
       if (content == nullptr) continue;
       if (std::optional<FastPattern> pattern = pattern_of(match, *content)) {
         pattern->match = i;
-        visit(std::move(*pattern), content->fast_pattern || content->fast_pattern_only);
+        const bool named = content->fast_pattern || content->fast_pattern_only;
+        const bool common = pattern->common;
+        visit(std::move(*pattern), named && !common);
       }
     }
   }
@@ -151,6 +226,16 @@ std::optional<FastPattern> buffer_pattern(const Rule& rule) {
     best_named = named;
   });
   return best;
+}
+
+bool is_better_in_payload(const std::optional<FastPattern>& in_payload,
+                          const std::optional<FastPattern>& in_buffer) {
+  // What is looked for in the whole stream has to say more than what is looked for
+  // in a few bytes.
+  constexpr unsigned kEnough = 20;
+  if (!in_payload || in_payload->common) return false;
+  return !in_buffer ||
+         (in_buffer->strength < kEnough && in_payload->strength > in_buffer->strength * 3 / 2);
 }
 
 std::optional<FastPattern> payload_pattern(const Rule& rule) {

@@ -18,6 +18,7 @@ struct FastPattern {
   std::string bytes;  // lower case where `nocase`
   bool nocase = false;
   unsigned strength = 0;  // how much it says; more is rarer
+  bool common = false;    // in most exchanges, or one of a few values
   // Where an occurrence may end, counted from the buffer's start, for the content
   // to lie where the rule wants it. high 0: anywhere.
   uint32_t low = 0, high = 0;
@@ -28,10 +29,14 @@ struct FastPattern {
 inline constexpr uint32_t kMaxFront = 256;
 
 // Of a rule on transactions, whose buffers count alone: the pattern that the rule
-// names, else the one that says most. Nothing where no content must be found.
+// names, unless it is in most exchanges, else the one that says most. Nothing where
+// no content must be found.
 std::optional<FastPattern> buffer_pattern(const Rule& rule);
 // Of a rule on payload. One with a place is taken where it says nearly as much as
 // the best, because only a buffer's beginning has to be searched for it.
 std::optional<FastPattern> payload_pattern(const Rule& rule);
+// Whether a rule on transactions that asks for payload, too, is better looked for there.
+bool is_better_in_payload(const std::optional<FastPattern>& in_payload,
+                          const std::optional<FastPattern>& in_buffer);
 
 }  // namespace sluice::rules

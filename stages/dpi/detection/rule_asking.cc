@@ -47,9 +47,8 @@ Detector::Result Detector::ask(const CompiledRule& rule, const Place& place,
     progress.undecided = fit == Result::Later;
     return fit;
   }
-  const Result parts = ask_parts(rule, place, progress);
-  if (parts != Result::Yes) return parts;
-  return state_holds(rule) ? Result::Yes : Result::No;
+  // As in Suricata, before any content: most bits that are asked for are never set.
+  return state_holds(rule) ? ask_parts(rule, place, progress) : Result::No;
 }
 
 // What costs little and cannot change by more bytes, but for the protocol's name.

@@ -142,6 +142,28 @@ bool asks_for_syn(const Rule& rule) {
          (flags->mode == Mode::Exactly || flags->mode == Mode::AtLeast);
 }
 
+// Roughly, by how long a buffer is.
+int cost_of(Buffer buffer) {
+  switch (buffer) {
+    case Buffer::HttpMethod:
+    case Buffer::HttpStatusCode:
+    case Buffer::HttpStatusMessage:
+    case Buffer::HttpProtocol:
+      return 0;
+    case Buffer::HttpHeader:
+    case Buffer::HttpHeaderRaw:
+    case Buffer::HttpStart:
+      return 2;
+    case Buffer::HttpRequestBody:
+    case Buffer::FileData:
+      return 3;
+    case Buffer::Payload:
+      return 4;
+    default:
+      return 1;
+  }
+}
+
 uint8_t views_of(const CompiledRule& rule) {
   const auto bit = [](AppView view) { return static_cast<uint8_t>(1u << static_cast<unsigned>(view)); };
   if (rule.apps.empty() || rule.apps_negated) return 0xff;
@@ -340,6 +362,12 @@ std::shared_ptr<const RuleSet> RuleCompiler::finish(DatabaseCache& cache) {
     const RuleHeader& header = pending.rule->header;
     rule.header = headers_.try_emplace(header, static_cast<uint32_t>(headers_.size())).first->second;
     group(*set, static_cast<uint32_t>(set->rules_.size()), *pending.rule, rule);
+    // What costs little first, unless one part asks for what another has found.
+    if (!rule.has_variables) {
+      std::stable_sort(rule.parts.begin(), rule.parts.end(), [](const RulePart& a, const RulePart& b) {
+        return cost_of(a.buffer) < cost_of(b.buffer);
+      });
+    }
     set->rules_.push_back(std::move(rule));
   }
   set->headers_.resize(headers_.size());
@@ -394,6 +422,12 @@ void RuleCompiler::group(RuleSet& set, uint32_t index, const Rule& rule, Compile
 void RuleCompiler::group_of_buffers(RuleSet& set, uint32_t index, const Rule& rule,
                                     const CompiledRule& compiled) {
   const std::optional<FastPattern> found = buffer_pattern(rule);
+  if (const auto in_payload = payload_pattern(rule); is_better_in_payload(in_payload, found)) {
+    ScanRule place;
+    place.rule = index;
+    place.pattern = in_payload;
+    return look_in_payload(place, rule, compiled);
+  }
   // Without a pattern: whenever the first of its buffers has something new.
   size_t at = found ? found->match : 0;
   while (!found && at < compiled.parts.size() && !is_of_transaction(compiled.parts[at].buffer)) ++at;
@@ -434,14 +468,17 @@ void RuleCompiler::group_of_payload(RuleSet& set, uint32_t index, const Rule& ru
   const bool stream_only =
       rule.flow.only_stream || rule.header.protocol == RuleProtocol::TcpStream;
   compiled.also_packet = stream && counts_from_start(rule) && !stream_only;
+  if (compiled.scope != RuleScope::Ends) return look_in_payload(place, rule, compiled);
+  for (size_t c = 0; c < kPacketClasses; ++c) {
+    if (covers(rule, static_cast<PacketClass>(c))) set.ends_[c].push_back(index);
+  }
+}
+
+void RuleCompiler::look_in_payload(ScanRule place, const Rule& rule, const CompiledRule& compiled) {
   for (size_t c = 0; c < kPacketClasses; ++c) {
     const auto packets = static_cast<PacketClass>(c);
     if (!covers(rule, packets)) continue;
-    if (compiled.scope == RuleScope::Ends) {
-      set.ends_[c].push_back(index);
-      continue;
-    }
-    const bool in_stream = stream && packets == PacketClass::Tcp;
+    const bool in_stream = compiled.scope == RuleScope::Stream && packets == PacketClass::Tcp;
     place.apps = packets == PacketClass::Tcp ? views_of(compiled) : uint8_t{0xff};
     for (const Direction of : {Direction::Original, Direction::Reply}) {
       if (compiled.directed && compiled.direction != of) continue;

@@ -61,6 +61,7 @@ class RuleCompiler {
   void group_of_buffers(RuleSet& set, uint32_t index, const Rule& rule,
                         const CompiledRule& compiled);
   void group_of_payload(RuleSet& set, uint32_t index, const Rule& rule, CompiledRule& compiled);
+  void look_in_payload(ScanRule place, const Rule& rule, const CompiledRule& compiled);
   const PortSet* server_ports(const RuleHeader& header, Direction of);
 
   Directory& directory_;

@@ -25,6 +25,7 @@ struct PendingRule {
   bool fired : 1;
   bool undecided : 1;  // waits for the application protocol's name
   bool gone : 1;       // to be removed when the place has been evaluated
+  bool announces : 1;  // in the stream: its transactions are to be asked
 };
 
 // Zeroed memory is a fresh one. dpi's worker only.

@@ -111,6 +111,51 @@ TEST(Transactions, SeeWhatTheStreamOfTheSamePacketHasSet) {
   EXPECT_EQ(d.alerts(), Sids{2});
 }
 
+TEST(Transactions, AreAskedWhenThePayloadThatCarriesThemSaysMore) {
+  for (const char* direction : {"flow:to_server; ", ""}) {
+    Detection d(std::string("alert http any any -> any any (") + direction +
+                "http.method; content:\"POST\"; pkt_data; content:\"special-payload\"; sid:1;)");
+    d.flow.app = AppProtocol::Http;
+    Exchange e;
+    d.begin(kClient, "POST / special-");
+    d.stream(kClient, "POST / special-");
+    e.set(Buffer::HttpMethod, kClient, "POST");
+    e.tell(d);
+    EXPECT_EQ(d.counters.candidates, 0u) << "not for its method alone";
+    d.begin(kClient, "payload");
+    d.stream(kClient, "payload");
+    e.set(Buffer::HttpRequestBody, kClient, "special-payload");
+    e.tell(d);
+    EXPECT_EQ(d.sids(), Sids{1});
+    d.begin(kClient, "more");
+    d.stream(kClient, "more");
+    e.set(Buffer::HttpRequestBody, kClient, "special-payload more");
+    e.tell(d);
+    EXPECT_EQ(d.sids(), Sids{}) << "once";
+    Exchange next(1);
+    next.set(Buffer::HttpMethod, kClient, "GET");
+    next.tell(d);
+    EXPECT_EQ(d.sids(), Sids{}) << "of another method";
+  }
+}
+
+TEST(Transactions, OfDatagramsToo) {
+  Detection d("alert dns any any -> any any (dns.query; content:\"a\"; pkt_data; content:\"special-payload\"; sid:1;)");
+  d.protocol = IPPROTO_UDP;
+  d.packet.in_stream = false;
+  d.flow.app = AppProtocol::Dns;
+  for (const char* payload : {"nothing", "special-payload"}) {
+    Exchange e;
+    e.transaction.protocol = AppProtocol::Dns;
+    d.begin(kClient, payload);
+    d.detector->packet();
+    e.set(Buffer::DnsQuery, kClient, "a.example");
+    e.tell(d);
+    d.detector->finished(e.transaction);
+  }
+  EXPECT_EQ(d.sids(), Sids{1});
+}
+
 // ---- too many ----
 
 TEST(Matches, ADropIsObeyedBehindMoreAlertsThanAreTold) {

@@ -97,6 +97,17 @@ TEST(FastPatternTest, TheOneThatSaysMost) {
   EXPECT_FALSE(payload_pattern(with("http.uri; content:\"x\";")));
 }
 
+TEST(FastPatternTest, NotWhatStandsInMostExchanges) {
+  const auto http = [](std::string_view options) {
+    return buffer_pattern(with(options, "alert http any any -> any any")).value_or(FastPattern{});
+  };
+  EXPECT_EQ(http("http.method; content:\"PROPFIND\"; http.uri; content:\"/x\";").bytes, "/x");
+  EXPECT_EQ(http("http.header; content:\"Accept|3a| */*|0d 0a|\"; fast_pattern; content:\"X-Evil|3a|\";").bytes,
+            "X-Evil:");
+  EXPECT_EQ(http("http.method; content:\"POST\";").bytes, "POST") << "better than nothing";
+  EXPECT_EQ(payload("content:\"HTTP/1.1 200 OK|0d 0a|\"; content:\"MZ|90 00|\";").bytes.size(), 4u);
+}
+
 TEST(FastPatternTest, PlacesAreThoseOfThePartThatIsLookedFor) {
   FastPattern p = payload("content:\"abcdef\"; offset:4; depth:10;");
   EXPECT_EQ(p.low, 10u);
