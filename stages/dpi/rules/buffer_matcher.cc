@@ -85,7 +85,8 @@ class ProgramCompiler {
         !known(content.within)) {
       return false;
     }
-    if (content.relative()) depend(content.within.has_value());
+    // Behind its first occurrence is the most to find something in, or to find nothing.
+    if (content.relative()) depend(content.within.has_value() || content.negated);
     const auto varies = [](const std::optional<RuleNumber>& n) { return n && n->is_variable(); };
     program_->steps.emplace_back(
         ContentStep{Needle(content.bytes, content.nocase), narrow(content.offset),

@@ -229,22 +229,15 @@ TEST(MatcherContent, TriesTheNextOccurrenceWhenWhatHangsOnItFails) {
   });
 }
 
-// As Suricata has it: behind a match that only `distance` hangs on, no other
-// occurrence is tried, and it ends the evaluation.
-TEST(MatcherContent, DistanceAloneIsNoReasonForTheNextOccurrence) {
+// Suricata's UriTestSig21.
+TEST(MatcherContent, WhatMustNotFollowMayFollowAnotherOccurrence) {
   check({
-      {"negated distance looks behind the first",
-       {content("abc"), no_content("x").distance(0)},
-       "abcxabc",
-       false},
-      {"with within it would look further",
-       {content("abc"), no_content("x").distance(0).within(1)},
-       "abcxabc",
+      {"any", {content("abc"), no_content("x").distance(0)}, "abcxabc", true},
+      {"each is followed", {content("abc"), no_content("x").distance(0)}, "abcxabcx", false},
+      {"over two levels",
+       {content("fix"), content("this").within(6), no_content("and").distance(0)},
+       "/fix_this_and_yes_fix_this_now",
        true},
-      {"a distance that fails ends all before",
-       {content("a"), content("b").within(1), no_content("x").distance(0)},
-       "abxab",
-       false},
   });
 }
 
