@@ -461,8 +461,10 @@ void RuleCompiler::group_of_payload(RuleSet& set, uint32_t index, const Rule& ru
   place.rule = index;
   place.pattern = payload_pattern(rule);
   place.flags = rule.packet.flags;
-  // Nothing says that what such a rule finds is new each time.
-  const bool app_alone = !compiled.apps.empty() && compiled.parts.empty();
+  // Nothing says that what such a rule finds is new each time. One that tests a
+  // packet's header means each packet.
+  const bool app_alone =
+      !compiled.apps.empty() && compiled.parts.empty() && !rule.packet.any();
   const bool stream = compiled.scope == RuleScope::Stream;
   compiled.once = (stream && !place.pattern) || app_alone;
   const bool stream_only =

@@ -62,6 +62,23 @@ TEST_P(DpiRulesTest, AsksWhatASynCarriesAsIfEstablished) {
   EXPECT_EQ(told[0].signature_id, 3u);
 }
 
+TEST_P(DpiRulesTest, AsksOfEachPacketWhatIsAskedOfPackets) {
+  install_rules(
+      "drop http any any -> any any (dsize:0; sid:1;)\n"
+      "alert http any any -> any any (sid:2;)\n");
+  auto flow = open(from_client());
+  handshake(*flow);
+  EXPECT_TRUE(send(*flow, from_client().payload("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")));
+  EXPECT_FALSE(send(*flow, from_server()));
+  EXPECT_TRUE(send(*flow, from_server().payload("HTTP/1.1 200 OK\r\n")));
+  EXPECT_FALSE(send(*flow, from_client())) << "and each one that follows";
+  EXPECT_FALSE(send(*flow, from_client()));
+  std::map<uint32_t, int> told;
+  for (const Event& e : take_events()) told[e.type == EventType::Alert ? e.signature_id : 0]++;
+  EXPECT_EQ(told[1], 3);
+  EXPECT_EQ(told[2], 1) << "the protocol alone is told of once";
+}
+
 TEST_P(DpiRulesTest, DropsAnIcmpErrorButNotTheFlowThatItQuotes) {
   install_rules("drop icmp any any -> any any (msg:\"quoted\"; content:\"EVIL\"; sid:2;)\n");
   auto flow = open(from_client());
