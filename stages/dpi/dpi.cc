@@ -51,7 +51,7 @@ constexpr CounterInfo kCounters[] = {
     {"alerts", "rules matched, as far as their thresholds let them tell", offsetof(DpiCounters, alerts)},
     {"signature_drops", "packets stopped by a rule; the rest of the flow is not in this count",
      offsetof(DpiCounters, signature_drops)},
-    {"sessions_evicted", "flows read for longest that gave way to new ones",
+    {"sessions_evicted", "flows whose reading ended early to make room: reset ones first, then silent ones, then the oldest",
      offsetof(DpiCounters, sessions_evicted)},
     {"stream_drops", "segments dropped: other bytes than those sent first, or data behind a FIN",
      offsetof(DpiCounters, stream_drops)},

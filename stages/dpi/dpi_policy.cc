@@ -169,14 +169,15 @@ void DpiPart::end_session(Session* session) noexcept {
   part.unrefer();
 }
 
-void DpiPart::heard(Session& session) noexcept {
+void DpiPart::value(Session& session, SessionWorth worth) noexcept {
+  if (session.worth == worth) return;
   session.part->unlink(&session);
-  session.heard = true;
+  session.worth = worth;
   session.part->link(&session);
 }
 
 void DpiPart::link(Session* session) noexcept {
-  SessionList& list = session->heard ? heard_ : silent_;
+  SessionList& list = list_of(session->worth);
   session->prev = nullptr;
   session->next = list.first;
   (list.first != nullptr ? list.first->prev : list.last) = session;
@@ -184,7 +185,7 @@ void DpiPart::link(Session* session) noexcept {
 }
 
 void DpiPart::unlink(Session* session) noexcept {
-  SessionList& list = session->heard ? heard_ : silent_;
+  SessionList& list = list_of(session->worth);
   (session->next != nullptr ? session->next->prev : list.last) = session->prev;
   (session->prev != nullptr ? session->prev->next : list.first) = session->next;
 }

@@ -4,6 +4,7 @@
 // `[stage.dpi]` in compiled form, and what a lane needs to work with it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -82,10 +83,15 @@ class DpiPart : public LanePart {
   void want_as(const DpiPart& other) noexcept;
   // Adds what its parsers and rules have counted since the last call.
   void collect(DpiCounters& counters) noexcept;
-  // A session without payload tells nothing yet: it goes before any other.
-  Session* oldest_session() noexcept { return silent_.last ? silent_.last : heard_.last; }
-  // The first payload has come.
-  static void heard(Session& session) noexcept;
+  // Who gives way: the oldest of those that are worth least.
+  Session* oldest_session() noexcept {
+    for (const SessionList& list : by_worth_) {
+      if (list.last != nullptr) return list.last;
+    }
+    return nullptr;
+  }
+  Session* closed_session() noexcept { return list_of(SessionWorth::Closed).last; }
+  static void value(Session& session, SessionWorth worth) noexcept;
   uint32_t sessions() const noexcept { return session_slab_.in_use(); }
   uint32_t max_sessions() const noexcept { return session_slab_.capacity(); }
 
@@ -121,7 +127,10 @@ class DpiPart : public LanePart {
   };
   void link(Session* session) noexcept;
   void unlink(Session* session) noexcept;
-  SessionList silent_, heard_;
+  SessionList& list_of(SessionWorth worth) noexcept {
+    return by_worth_[static_cast<size_t>(worth)];
+  }
+  std::array<SessionList, 3> by_worth_;
   // What collect() has passed on.
   HttpCounters told_http_;
   ProtocolCounters told_protocols_;

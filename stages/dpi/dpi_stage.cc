@@ -18,6 +18,7 @@ namespace sluice {
 namespace {
 
 constexpr unsigned kMaxEvictions = 4;  // for one packet
+constexpr unsigned kMaxClosedEnded = 2;  // the same
 
 // Bytes from the IP header on, without Ethernet padding.
 uint16_t ip_length(rte_mbuf* m) {
@@ -109,6 +110,7 @@ void DpiStage::visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation
       state.read_by(fresh);
     }
   }
+  if (!part.memory.has_reserve()) [[unlikely]] end_closed(part, state.session());
   if (Session* session = state.session()) {
     if (undecided() && !classify(m, *session, part)) return;
     const Ruling ruling = reader_.read(m, *session, part, state.wanted, generation);
@@ -125,6 +127,16 @@ void DpiStage::visit(rte_mbuf* m, Flow& flow, DpiPart& part, uint16_t generation
   }
   if (!undecided() && state.session() == nullptr && !state.wanted) {
     settle(flow, generation, upstream(flow));
+  }
+}
+
+// What connections hold that have been reset is of no use until their flows end.
+void DpiStage::end_closed(DpiPart& part, const Session* but) noexcept {
+  for (unsigned i = 0; i < kMaxClosedEnded; ++i) {
+    Session* closed = part.closed_session();
+    if (closed == nullptr || closed == but) return;
+    ++counters_.sessions_evicted;
+    end_session(*closed, part, slot<Slot>(*closed->flow).wanted);
   }
 }
 

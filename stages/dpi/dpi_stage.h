@@ -67,6 +67,7 @@ class DpiStage : public Stage {
   bool classify(rte_mbuf* m, Session& session, DpiPart& part) noexcept;
   Inspection* begin(Flow& flow, DpiPart& part) noexcept;
   void evict(Inspection& inspection) noexcept;
+  void end_closed(DpiPart& part, const Session* but) noexcept;
   Session* begin_session(Flow& flow, DpiPart& part) noexcept;
   void end_session(Session& session, DpiPart& part, bool rules) noexcept;
   bool overloaded(rte_mbuf* m, Flow& flow, OnOverload action) noexcept;

@@ -17,9 +17,16 @@ namespace sluice {
 
 class DpiPart;
 
+// What would be lost with a session, least first: that is who gives way first.
+enum class SessionWorth : uint8_t {
+  Closed,  // its connection has been reset
+  Silent,  // no packet with payload has come
+  Heard,
+};
+
 struct Session {
   DpiPart* part = nullptr;  // whose memory it uses, over reloads too
-  Session* prev = nullptr;  // among those of the part that were heard, or weren't, youngest first
+  Session* prev = nullptr;  // among those of the part of the same worth, youngest first
   Session* next = nullptr;
   Flow* flow = nullptr;
   Inspection* inspection = nullptr;  // null: nDPI has decided
@@ -33,7 +40,7 @@ struct Session {
   bool oriented = false;       // of a picked-up one it has been asked who asks whom
   bool reversed = false;       // the flow's responder is the client
   Direction spoke = Direction::Original;  // last, in the stream
-  bool heard = false;          // a packet with payload has come
+  SessionWorth worth = SessionWorth::Silent;
   uint8_t ingress[2] = {Flow::kNoIngress, Flow::kNoIngress};  // by Direction: where it comes in
   uint16_t messages = 0;       // datagrams dissected
 };

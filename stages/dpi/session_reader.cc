@@ -79,7 +79,12 @@ Ruling SessionReader::read(rte_mbuf* m, Session& session, DpiPart& part, bool ru
   if (tcp) orient(session, packet);
   if (session.reversed) packet.direction = opposite(packet.direction);
   if (packet.direction == Direction::Reply) session.replied = true;
-  if (!session.heard && !packet.payload.empty()) DpiPart::heard(session);
+  // A reset connection whose receiver has not taken the RST for one may go on.
+  if (session.flow->state == FlowState::Reset && packet.payload.empty()) {
+    DpiPart::value(session, SessionWorth::Closed);
+  } else if (!packet.payload.empty()) {
+    DpiPart::value(session, SessionWorth::Heard);
+  }
   if (tcp && packet.l4.size() > 13) note_handshake(session, packet);
   begin(packet, session.flow, &session, part, rules && !session.rules.passed);
   ingress_ = m->port;

@@ -288,6 +288,23 @@ TEST_P(DpiEvasionTest, SilentSessionsGoFirst) {
   EXPECT_EQ(counter("alerts"), 1u);
 }
 
+// What has been reset holds nobody's memory, as long as others need it.
+TEST_P(DpiEvasionTest, ResetConnectionsGiveWay) {
+  install_rules("alert tcp any any -> any any (content:\"EVIL\"; sid:1;)\n");
+  auto flow = connect();
+  client(*flow, "harmless EV");
+  std::vector<FlowPtr> others;
+  for (int i = 0; i < 600; ++i) {
+    others.push_back(connect());
+    client(*others.back(), "something");
+    (*others.back())->state = FlowState::Reset;
+    send(*others.back(), from_client().flags(kTcpRst));
+  }
+  EXPECT_GT(counter("sessions_evicted"), 0u);
+  client(*flow, "IL");
+  EXPECT_EQ(counter("alerts"), 1u) << "the oldest of all, but none of the reset ones";
+}
+
 TEST_P(DpiEvasionTest, ARuleThatFiresAsItsSessionGoesBlocksAllTheSame) {
   install_rules("drop http any any -> any any (http.request_body; content:\"EVIL\"; bsize:4; sid:1;)\n");
   auto flow = connect();
