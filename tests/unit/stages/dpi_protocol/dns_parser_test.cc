@@ -183,6 +183,7 @@ TEST_F(DnsTest, FinishesTheOldestOfTooMany) {
   for (uint16_t id = 0; id < DnsParser::kMaxOutstanding + 3; ++id) say(kClient, dns_query(id, "a"));
   EXPECT_EQ(parser->outstanding(), DnsParser::kMaxOutstanding);
   EXPECT_TRUE(told.states[2].finished);
+  for (const Transcript::Side& side : told.states[2].sides) EXPECT_TRUE(side.complete);
   EXPECT_FALSE(told.states[3].finished);
   EXPECT_EQ(lane.lane.counters.dns_outstanding_full, 3u);
   parser->end(told);

@@ -64,7 +64,6 @@ class Transcript : public TransactionSink {
     note(transaction);
   }
   void finished(Transaction& transaction) noexcept override {
-    EXPECT_TRUE(transaction.complete[0] && transaction.complete[1]) << "nothing will follow";
     note(transaction);
     states[transaction.number].finished = true;
   }
