@@ -265,10 +265,9 @@ void SessionReader::read_segment(bool& unread) noexcept {
       }
       [[fallthrough]];
     case StreamResult::TooManyHoles:
-      unread = true;  // it comes again
-      [[fallthrough]];
     case StreamResult::BeyondFin:
     case StreamResult::Different:
+      unread = true;  // nobody gets it
       ++counters_.stream_drops;
       ruling_ = {Verdict::Drop, DpiReason::Stream, false, false, ruling_.renamed};
       return;

@@ -245,8 +245,8 @@ TEST_P(DpiEvasionTest, NobodyAcknowledgesFromTheOtherSide) {
   }
 }
 
-// It is dropped, and rules on packets tell of what it held.
-TEST_P(DpiEvasionTest, WhatContradictsIsToldOf) {
+// It is dropped under its own reason; nobody reads it, so no rule is asked.
+TEST_P(DpiEvasionTest, WhatContradictsIsDroppedUnasked) {
   install_rules("alert tcp-pkt any any -> any any (content:\"EVIL\"; sid:1;)\n"
                 "alert tcp-stream any any -> any any (content:\"EVIL\"; sid:2;)\n");
   auto flow = connect();
@@ -255,9 +255,7 @@ TEST_P(DpiEvasionTest, WhatContradictsIsToldOf) {
   EXPECT_FALSE(client_at(*flow, 1, "EVIL"));
   EXPECT_EQ(kDpiStage.drop_reasons[last_reason - kFirstReason].name, "stream");
   EXPECT_EQ(counter("signature_drops"), 0u);
-  const auto told = take_events();
-  ASSERT_EQ(told.size(), 1u);
-  EXPECT_EQ(told[0].signature_id, 1u);
+  EXPECT_TRUE(take_events().empty());
 }
 
 TEST_P(DpiEvasionTest, NothingIsUrgent) {
