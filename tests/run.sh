@@ -14,6 +14,9 @@
 #   SLUICE_FUZZ_SECONDS=N       a fuzz target (default 10)
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# One clone's objects serve the next: ccache, where it is there, need not ask in which
+# folder they were made.
+export CCACHE_NOHASHDIR=1
 
 say() { printf '\n\033[1m==> %s\033[0m\n' "$*"; }
 
